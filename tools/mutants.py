@@ -1031,6 +1031,18 @@ MUTANTS = (
     ),
     Mutant(
         "keeper/execution/bundles.py",
+        "if amount > given_back[asset]:",
+        "if amount > 2 * given_back[asset]:",
+        "tests/execution/test_agents_judged.py -k boost",
+    ),
+    Mutant(
+        "keeper/execution/policy.py",
+        "if grant.most_owed is not None and amount > grant.most_owed.get(asset, 0):",
+        "if grant.most_owed is None and amount > 0:",
+        "tests/execution/test_agents_judged.py -k borrow",
+    ),
+    Mutant(
+        "keeper/execution/bundles.py",
         "    for agent in still:",
         "    for agent in ():",
         "tests/execution/test_agents_judged.py",

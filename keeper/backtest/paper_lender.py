@@ -14,7 +14,7 @@ import orjson
 
 from keeper.backtest.paper_calls import HAND, LENDER, LENDERS, ROUTER, encoded, nothing
 from keeper.core.lending.loan_fees import LoanFee
-from keeper.core.lending.moves import Flash
+from keeper.core.lending.moves import ByLoan, Flash
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Bps
 from keeper.venues.effects import (
@@ -56,6 +56,11 @@ class PaperLender:
         """Return whether supplies are tokens there."""
         return bool(market.receipts)
 
+    def held_to_raise(self, market: LendingMarket) -> int:
+        """Nobody borrows in the owner's name: boosts go in rounds on paper."""
+        del market
+        return 0
+
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Nobody asks."""
         return nothing(self)
@@ -70,7 +75,7 @@ class PaperLender:
 
     def encode(
         self,
-        flash: Flash,
+        flash: ByLoan,
         market: LendingMarket,
         exchanges: Mapping[str, Exchange],
         borrower: Borrower,
@@ -79,7 +84,7 @@ class PaperLender:
     ) -> Call:
         """Return the one call of a loan. Raises ValueError for loans after the first: nobody signs permits on paper."""
         del exchanges
-        if flash.then or flash.by_permit:
+        if not isinstance(flash, Flash) or flash.then or flash.by_permit:
             raise ValueError("nobody signs permits on paper: one call takes one loan, approved before it")
         (receipt,) = (token for token, asset in market.receipts.items() if asset == flash.route.tokens[0])
         parts = [[str(part.sold), str(part.bought)] for part in flash.parts]

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from keeper.core.armed.bounds import OutOfBoundsError
 from keeper.core.lending.loan_fees import LoanFee
-from keeper.core.lending.moves import Approve, Flash, Move, Route, Spender, Swap, loans, one_by_one
+from keeper.core.lending.moves import Approve, ByLoan, FlashBoost, Move, Route, Spender, Swap, borrowing, one_by_one
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.units import Address, Amount
@@ -70,15 +70,18 @@ def check_lent(
 
     The bundle would revert.
     """
-    for loan in loans(plan.moves):
-        owed = loan.route.tokens[-1]
+    for loan in borrowing(plan.moves):
+        if isinstance(loan, FlashBoost):
+            owed, lent, wants, pays = loan.route.tokens[0], loan.sold, loan.held, 0
+        else:
+            owed, lent, wants, pays = loan.route.tokens[-1], loan.bought, loan.bought, int(loan.fee)
         has = there.get(loan.lender, {}).get(owed, 0)
-        if has < loan.bought:
-            raise OutOfBoundsError(f"{loan.lender} has {has} of {owed} to lend, the plan borrows {loan.bought}")
+        if has < wants:
+            raise OutOfBoundsError(f"{loan.lender} has {has} of {owed} to lend, the plan borrows {wants}")
         of = fees.get(loan.lender, {}).get(owed)
-        asked = 0 if of is None else of.of(loan.bought)
-        if asked > loan.fee:
-            raise OutOfBoundsError(f"{loan.lender} asks {asked} of {owed} for its loan, the plan pays {loan.fee}")
+        asked = 0 if of is None else of.of(lent)
+        if asked > pays:
+            raise OutOfBoundsError(f"{loan.lender} asks {asked} of {owed} for its loan, the plan pays {pays}")
 
 
 def watched_for(
@@ -101,7 +104,8 @@ def watched_for(
     quotes = tuple(venues.exchange(route.exchange).quote_probe([(request, route)]) for request, route in asked)
     keys = dict.fromkeys((m.asset, m.spender) for m in moves if isinstance(m, Approve))
     agents = venues.agents()  # a plan rests on what they may do already, and would end it
-    keys |= dict.fromkeys((loan.route.tokens[0], loan.lender) for loan in loans(moves) if loan.lender in agents)
+    lent = [loan for loan in borrowing(moves) if loan.lender in agents]
+    keys |= dict.fromkeys((loan.route.tokens[-1 if isinstance(loan, FlashBoost) else 0], loan.lender) for loan in lent)
     allowances = tuple(
         (venues.allowance_probe(signer, asset, role), int(answers.get((asset, role), 0)).to_bytes(32, "big"))
         for asset, role in keys
@@ -113,8 +117,8 @@ def swapped(moves: Sequence[Move]) -> dict[Route, tuple[int, int]]:
     """Return by route what all swaps of a plan give at most, and what they buy."""
     total = dict[Route, tuple[int, int]]()
     for move in one_by_one(moves):
-        if isinstance(move, Swap | Flash):
-            for part in move.parts if isinstance(move, Flash) else (move,):
+        if isinstance(move, Swap | ByLoan):
+            for part in move.parts if isinstance(move, ByLoan) else (move,):
                 sold, bought = total.get(part.route, (0, 0))
                 total[part.route] = (sold + part.sold, bought + part.bought)
     return total

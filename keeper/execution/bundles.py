@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import assert_never
@@ -9,10 +10,13 @@ from typing import assert_never
 from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.effects import (
     Allows,
+    Borrows,
     Bundles,
+    Deposits,
     Entrusts,
     Flow,
     Lends,
+    Owes,
     Passes,
     Pays,
     Permits,
@@ -39,7 +43,7 @@ class Sum:
     """
 
     pulled: tuple[Pulls, ...]
-    leaves: tuple[Takes | Sells | Pays, ...]
+    leaves: tuple[Takes | Borrows | Sells | Pays, ...]
     permitted: tuple[Permits, ...] = ()
     """What the owner's signatures within it approve, before anything is pulled."""
     entrusted: tuple[Entrusts, ...] = ()
@@ -64,13 +68,14 @@ def summed(bundle: Bundles, owner: Address) -> Sum:
             _pull_all(flow, most, hands, taken)
         elif not isinstance(flow, Permits | Entrusts):  # it moves nothing: it is judged with what rests on it
             _follow(flow, hands, taken, sold, paid)
+    borrowed = tuple(_borrowed(bundle.flows, owner))
     for holder, asset in hands.kept():
         raise ValueError(f"leaves {asset} with {holder}, where anybody may take it")
-    if not taken and not sold and not paid:
+    if not taken and not borrowed and not sold and not paid:
         raise ValueError("a bundle that comes to nothing")
     takes = [Takes(pull.asset, pull.amount, owner) for pull in taken]
     pulled = tuple(pull for pull in taken if isinstance(pull, Pulls))
-    return Sum(pulled, (*takes, *sold, *paid), permitted, entrusted)
+    return Sum(pulled, (*takes, *borrowed, *sold, *paid), permitted, entrusted)
 
 
 def _is_word(flow: Flow) -> bool:
@@ -97,6 +102,23 @@ def _entrusted(flows: Sequence[Flow], owner: Address) -> Iterator[Entrusts]:
             yield flow
     for agent in still:
         raise ValueError(f"lets {agent} act for the owner's account beyond the bundle")
+
+
+def _borrowed(flows: Sequence[Flow], owner: Address) -> Iterator[Borrows]:
+    """Yield what is borrowed in the owner's name. Raises ValueError for more than the loans of the bundle take back.
+
+    What is borrowed beyond that would be money that the owner owes, wherever it goes.
+    """
+    owed, given_back = Counter[Address](), Counter[Address]()
+    for flow in flows:
+        if isinstance(flow, Owes):
+            owed[flow.asset] += flow.amount
+            yield Borrows(flow.asset, flow.amount, owner)
+        elif isinstance(flow, Returns):
+            given_back[flow.asset] += flow.amount
+    for asset, amount in owed.items():
+        if amount > given_back[asset]:
+            raise ValueError(f"borrows {amount} of {asset}, its loans take back {given_back[asset]}")
 
 
 def _permit(flow: Permits, owner: Address) -> Permits:
@@ -142,7 +164,7 @@ class _Hands:
         return [key for key, (_, most) in self.held.items() if most]
 
 
-def _follow(  # noqa: C901 - one case for each flow
+def _follow(  # noqa: C901, PLR0912 - one case for each flow
     flow: Flow, hands: _Hands, taken: list[Pulls | Releases], sold: list[Sells], paid: list[Pays]
 ) -> None:
     match flow:
@@ -158,6 +180,13 @@ def _follow(  # noqa: C901 - one case for each flow
         case Releases(asset, amount, receiver, _):
             hands.put(receiver, asset, amount, amount)
             taken.append(flow)
+        case Owes(asset, amount, receiver, _):
+            hands.put(receiver, asset, amount, amount)
+        case Deposits(asset, holder, beneficiary):
+            least, _ = hands.take(holder, asset, None, "supplies")
+            if not least:
+                raise ValueError(f"supplies {asset} of which {holder} has nothing for certain")
+            paid.append(Pays(asset, least, beneficiary, holder))
         case Passes(asset, amount, holder, receiver):
             hands.put(receiver, asset, *hands.take(holder, asset, amount, "passes on"))
         case Repays(asset, amount, holder, beneficiary):

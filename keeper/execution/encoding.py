@@ -8,7 +8,20 @@ from dataclasses import dataclass, field, replace
 
 from keeper.core.grounds import Grounds
 from keeper.core.lending.grounds import grounds
-from keeper.core.lending.moves import MARKET, Approve, Flash, MarketMove, Move, Redeem, Spender, Swap, loans
+from keeper.core.lending.moves import (
+    MARKET,
+    Approve,
+    ByLoan,
+    Flash,
+    FlashBoost,
+    MarketMove,
+    Move,
+    Redeem,
+    Spender,
+    Swap,
+    borrowing,
+    loans,
+)
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.proposals import Step
@@ -77,7 +90,7 @@ class Venues:
 
     def hands(self, moves: Iterable[Move]) -> frozenset[Address]:
         """Return the contracts that hold money while calls of these moves run, and not afterwards."""
-        lent = loans(moves)
+        lent = borrowing(moves)
         lenders = [at for loan in lent for at in self.lenders[loan.lender].hands]
         ways = [part.route.exchange for loan in lent for part in loan.parts]
         return frozenset([*lenders, *(self.exchange(way).till for way in ways)])
@@ -216,6 +229,8 @@ def encode_each(
 
 def _permitted(before: Sequence[Move], move: Move) -> int:
     """Return how many permits of what a move takes out go before it: each call uses up one number of its token."""
+    if isinstance(move, FlashBoost):
+        return sum(loan.by_permit for loan in borrowing(before))
     if not isinstance(move, Flash):
         return 0
     sold = move.route.tokens[0]
@@ -239,6 +254,8 @@ def _calls(
         return venues.exchange(move.route.exchange).encode(move, position.owner, deadline, symbols)
     if isinstance(move, Flash):
         return (_flash(move, venues, position, carrier, deadline, permits, insists=insists),)
+    if isinstance(move, FlashBoost):
+        return (_boost(move, venues, position, carrier, deadline, permits),)
     return (_call(move, venues, position, carrier),)
 
 
@@ -269,11 +286,8 @@ def _flash(
     insists: bool,
 ) -> Call:
     """Return the one call of a flash move. Raises ValueError for a lender that the network has not."""
-    if move.lender not in venues.lenders:
-        raise ValueError(f"a loan was planned of {move.lender!r}, which does not lend for this market")
     lent = loans([move])
-    for part in (part for loan in lent for part in loan.parts):
-        venues.exchange(part.route.exchange)
+    _check_known(lent, venues)
     given, owed = (" and ".join(_symbols(lent, i, venues.market)) for i in (0, -1))
     purpose = f"repay {owed} with {given} in one call"
     agent = venues.agents().get(move.lender)
@@ -290,6 +304,35 @@ def _flash(
     words = _words(agent, deadline, permits) if move.by_permit and agent is not None else None
     borrower = Borrower(position, carrier.account, carrier.call_back, signed, ends, least, words)
     return venues.lenders[move.lender].encode(move, venues.market, venues.exchanges, borrower, deadline, purpose)
+
+
+def _boost(
+    move: FlashBoost,
+    venues: Venues,
+    position: LendingPosition,
+    carrier: Carrier,
+    deadline: int,
+    permits: PermitSigner | None,
+) -> Call:
+    """Return the one call of a boost. Raises ValueError where nobody acts for the owner's account."""
+    _check_known((move,), venues)
+    agent, market = venues.agents().get(move.lender), venues.market
+    if agent is None:
+        raise ValueError(f"a boost was planned with {move.lender!r}, which borrows for nobody at this market")
+    given, got = (market.listing(move.route.tokens[i]).symbol for i in (0, -1))
+    words = _words(agent, deadline, permits) if move.by_permit else None
+    borrower = Borrower(position, carrier.account, carrier.call_back, words=words)
+    purpose = f"borrow {given} to supply {got} in one call"
+    return venues.lenders[move.lender].encode(move, market, venues.exchanges, borrower, deadline, purpose)
+
+
+def _check_known(lent: Sequence[ByLoan], venues: Venues) -> None:
+    """Raise ValueError for a lender or an exchange that the network has not."""
+    for loan in lent:
+        if loan.lender not in venues.lenders:
+            raise ValueError(f"a loan was planned of {loan.lender!r}, which does not lend for this market")
+        for part in loan.parts:
+            venues.exchange(part.route.exchange)
 
 
 def _symbols(lent: Sequence[Flash], end: int, market: LendingMarket) -> tuple[str, ...]:

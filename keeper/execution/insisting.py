@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
-from keeper.core.lending.moves import Borrow, Flash, Move, Withdraw
+from keeper.core.lending.moves import Borrow, ByLoan, Flash, Move, Withdraw
 from keeper.core.lending.position import Barred, Holding, LendingPosition
 from keeper.core.lending.proposals import RACED
 from keeper.core.units import Address, Amount, mul_div_down
@@ -26,7 +26,7 @@ MOST = 6
 
 def insist(moves: Sequence[Move], position: LendingPosition, market: LendingMarket) -> tuple[Call, ...]:
     """Return the calls: one for each collateral that matters, where the moves take anything out or borrow."""
-    if not any(isinstance(move, Withdraw | Borrow | Flash) for move in moves):
+    if not any(isinstance(move, Withdraw | Borrow | ByLoan) for move in moves):
         return ()
     found = (market.insist(h.asset, _least(h), position.owner) for h in _that_matter(position))
     return tuple(call for call in found if call is not None)

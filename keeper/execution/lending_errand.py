@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from keeper.chain.accounts import Receipt
 from keeper.chain.errors import NodeError
 from keeper.core.lending import figures as lending
-from keeper.core.lending.moves import Flash, loans
+from keeper.core.lending.moves import ByLoan, borrowing
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import Principal
 from keeper.core.reasons import Reason
@@ -73,7 +73,7 @@ class LendingParts(BringsBack):
 
     def _kept_by_hands(self, plan: Plan, receipts: Sequence[Receipt]) -> str | None:
         """Return what contracts that only pass money on have kept of it, by the tokens' own logs."""
-        if not (lent := loans(plan.moves)):
+        if not (lent := borrowing(plan.moves)):
             return None
         hands = self.venues(plan.intent.position).hands(lent)
         return kept(hands, [one for receipt in receipts for one in receipt.transfers])
@@ -151,7 +151,7 @@ class LendingErrand:
     @property
     def _is_one_call(self) -> bool:
         """Whether all that moves anything is done or reverts as a whole."""
-        return self.script.carrier.is_atomic or any(isinstance(step.move, Flash) for step in self.plan.steps)
+        return self.script.carrier.is_atomic or any(isinstance(step.move, ByLoan) for step in self.plan.steps)
 
     def _others_paid(self, now: LendingPosition) -> bool:
         """Return whether debt was paid since the plan was decided: not by it, for of one call nothing stands."""

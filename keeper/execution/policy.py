@@ -95,6 +95,8 @@ class Grant:
     """What a sale of one asset for another may lose against the oracle's price now; None: the rule's usual."""
     may_take: bool = False
     """Whether anything may leave the position, be borrowed or sold: where the rule allows no trade, nothing is."""
+    most_owed: Mapping[Address, int] | None = None
+    """By asset: what the plan borrows in the owner's name, all in all; None: no plan that was looked at says so."""
     may_open: bool = False
     """Whether a perpetual position may be made larger: a hedge may."""
     most_fee: Wei = NO_FEE
@@ -125,6 +127,10 @@ def check(calls: Sequence[Call], chain_id: int, grant: Grant, allowed: Allowed, 
     for asset, spender, left in purse.left_standing():
         detail = f"approves {left} of {grounds.asset(asset).symbol} to {spender} that no call pays"
         raise PolicyError(Reason.POLICY_FORBIDS, detail)
+    for asset, amount in purse.borrowed.items():
+        if grant.most_owed is not None and amount > grant.most_owed.get(asset, 0):
+            detail = f"borrows {amount} of {grounds.asset(asset).symbol}, the plan {grant.most_owed.get(asset, 0)}"
+            raise PolicyError(Reason.POLICY_FORBIDS, detail)
     for agent in purse.entrusted:
         detail = f"lets {agent} act for all of the owner's account, and does not take that back"
         raise PolicyError(Reason.POLICY_FORBIDS, detail)

@@ -57,10 +57,12 @@ class Outlay:
     """By asset: the most that may go back beyond it."""
     entrusted: set[Address] = field(default_factory=set)
     """Who may act for all of the owner's account by now."""
+    borrowed: Counter[Address] = field(default_factory=Counter)
+    """By asset: what was borrowed in the owner's name."""
     given: Counter[tuple[Address, Address]] = field(default_factory=Counter)
     """By asset and lender: what went back and was not taken for it yet."""
 
-    def spend(self, leaf: Leaf) -> int:  # noqa: C901 - one case for each effect
+    def spend(self, leaf: Leaf) -> int:  # noqa: C901, PLR0912 - one case for each effect
         """Return the dollars (base units) an effect moves. Raises ValueError for what is not the position's."""
         match leaf:
             case Approves(asset, spender, amount):
@@ -88,17 +90,11 @@ class Outlay:
                 return 0
             case Draws():
                 return 0  # what it pays for is counted
+            case Borrows(asset, amount):
+                self.borrowed[asset] += amount
+                return 0
             case (
-                Takes()
-                | Borrows()
-                | Pledges()
-                | Unpledges()
-                | Insists()
-                | Changes()
-                | Cancels()
-                | Claims()
-                | Carries()
-                | UsesUp()
+                Takes() | Pledges() | Unpledges() | Insists() | Changes() | Cancels() | Claims() | Carries() | UsesUp()
             ):
                 return 0
             case _:
@@ -113,7 +109,9 @@ class Outlay:
             elif isinstance(flow, Pulls):  # of all there is some of the approval is left: it has to be taken back
                 self._take(flow.asset, flow.through, flow.amount or 0)
         apart = Outlay(self.grounds, self.owner)  # what was approved to an exchange is not what its own hand sells
-        return sum(apart.spend(part) for part in found.leaves)
+        spent = sum(apart.spend(part) for part in found.leaves)
+        self.borrowed.update(apart.borrowed)
+        return spent
 
     def _lend(self, leaf: Lent) -> int:
         """A loan pays what is repaid with it, and a sale what goes back. Raises ValueError for what was not lent."""

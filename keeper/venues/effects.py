@@ -313,6 +313,25 @@ class Releases:
 
 
 @dataclass(frozen=True, slots=True)
+class Deposits:
+    """Supplies all of an asset that a hand holds, in somebody's name."""
+
+    asset: Address
+    holder: Address
+    beneficiary: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Owes:
+    """Borrows in the name of whoever began the bundle, for ``receiver``; ``through`` may, being entrusted with it."""
+
+    asset: Address
+    amount: int
+    receiver: Address
+    through: Address
+
+
+@dataclass(frozen=True, slots=True)
 class Trades:
     """Sells what a hand holds for at least ``least`` of ``bought``, to ``receiver``, until a deadline."""
 
@@ -346,7 +365,21 @@ class Permits:
     deadline: int
 
 
-Flow = Lends | Returns | Pulls | Passes | Repays | Redeems | Releases | Trades | Allows | Permits | Entrusts
+Flow = (
+    Lends
+    | Returns
+    | Pulls
+    | Passes
+    | Repays
+    | Redeems
+    | Releases
+    | Deposits
+    | Owes
+    | Trades
+    | Allows
+    | Permits
+    | Entrusts
+)
 """One step of a bundle."""
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from morpho_builders import BLUE, a_market, a_position
 
-from keeper.core.lending.moves import Approve, Flash, Move, Route
+from keeper.core.lending.moves import Approve, Borrow, Flash, FlashBoost, Move, Route, raised
 from keeper.core.units import Address, Amount, Usd, Wei
 from keeper.execution import policy
 from keeper.execution.carriers import Plain
@@ -201,3 +202,120 @@ def _row(call: Call, state: str = "mined") -> object:
 
     Row.state = state  # type: ignore[attr-defined]
     return Row()
+
+
+# --- boosts: a debt is raised in the owner's name ---------------------------------------------------------------------
+
+BOOST = FlashBoost("bundler3", Route((USDC, WETH), (500,), "x"), Amount(2_005 * 10**6), Amount(10**18), Amount(0))
+RAISES = {USDC: 2_005 * 10**6}
+
+
+def boosted(
+    *,
+    borrowed: int = BOOST.sold,
+    to: Address = GENERAL,
+    bought_for: Address = GENERAL,
+    supplies: bool = True,
+    owner: Address = ME,
+    least: int = BOOST.bought,
+    after: Sequence[Inner] = (),
+    within: Sequence[Inner] = (),
+) -> list[Call]:
+    """A boost like ours between the owner's own calls, with what a test changes in it."""
+    at_ = VENUES.lenders["bundler3"]._of(GENERAL)  # type: ignore[attr-defined]
+    purchase = encode_sale(UNISWAP, BOOST.route, least, bought_for, DEADLINE)
+    supply = Inner(GENERAL, AGENCY.encode_supply(replace(POSITION, owner=owner)))
+    acts = (
+        hand_on(GENERAL, USDC, ROUTER, BOOST.sold),
+        Inner(purchase.to, purchase.data),
+        *([supply] if supplies else []),
+        Inner(GENERAL, AGENCY.encode_borrow(borrowed, to)),
+        *within,
+    )
+    bundle = calls.encode_bundle(BUNDLER, [flash_loan(at_, USDC, BOOST.sold, acts), *after], "a boost")
+    let, end = encoded(LET, END)
+    return [let, bundle, end]
+
+
+def raising(most: Mapping[Address, int] = RAISES) -> Grant:
+    return replace(grant(), most_owed=most)
+
+
+def test_a_boost_as_a_keeper_makes_it_passes_by_words_and_by_own_calls() -> None:
+    """It counts as one movement: what is sold, and nothing for the debt that gives the loan back."""
+    check(encoded(replace(BOOST, by_permit=True), by=SIGNER), raising())
+    check(encoded(LET, BOOST, END), raising())
+    check(boosted(), raising())
+    check(boosted(), replace(raising(), limits=limits(per_tx=2_006)))
+    assert "in one transaction" in why(boosted(), replace(raising(), limits=limits(per_tx=2_004)))
+
+
+BOOST_ATTACKS: dict[str, tuple[Callable[[], list[Call]], str]] = {
+    "the borrowed money to a stranger": (lambda: boosted(to=STRANGER), "gives back"),
+    "the borrowed money to the owner's wallet": (lambda: boosted(to=ME), "gives back"),
+    "more borrowed than the loan, left in the hand": (lambda: boosted(borrowed=BOOST.sold + 1), "its loans take back"),
+    "more borrowed than the loan, the rest to a stranger": (
+        lambda: boosted(borrowed=BOOST.sold + 1, within=[hand_on(GENERAL, USDC, STRANGER, 1)]),
+        "its loans take back",
+    ),
+    "more borrowed than the loan, the rest to the owner": (
+        lambda: boosted(borrowed=BOOST.sold + 1, within=[hand_on(GENERAL, USDC, ME, 1)]),
+        "its loans take back",
+    ),
+    "a second debt for a stranger": (
+        lambda: boosted(within=[Inner(GENERAL, AGENCY.encode_borrow(10**6, STRANGER))]),
+        "its loans take back",
+    ),
+    "less borrowed than the loan": (lambda: boosted(borrowed=BOOST.sold - 1), "gives back"),
+    "the purchase to a stranger": (lambda: boosted(bought_for=STRANGER), "nothing for certain"),
+    "collateral left in the hand": (lambda: boosted(supplies=False), "anybody may take it"),
+    "collateral supplied for a stranger": (lambda: boosted(owner=STRANGER), "is not the owner"),
+    "a purchase that may bring nothing": (lambda: boosted(least=0), "swap of nothing|nothing for certain"),
+    "a purchase dearer than the bound": (lambda: boosted(least=BOOST.bought * 97 // 100), "max_slippage_bps"),
+}
+
+
+@pytest.mark.parametrize("name", BOOST_ATTACKS)
+def test_a_boost_that_strays_is_refused(name: str) -> None:
+    """Whom the money goes to, how much is owed, what is left, what it may cost: leaf by leaf, before a signature."""
+    made, words_ = BOOST_ATTACKS[name]
+    assert re.search(words_, why(made(), raising()))
+
+
+@pytest.mark.parametrize("most", [{}, {USDC: BOOST.sold - 1}, {WETH: 10**20}])
+def test_nothing_is_borrowed_that_the_plan_does_not_borrow(most: dict[Address, int]) -> None:
+    """A rescue borrows nothing, whatever its bundle would bring; a boost no more than it was planned for."""
+    assert "the plan" in why(boosted(), raising(most))
+    assert "lets nothing be taken out" in why(boosted(), replace(raising(), may_take=False))
+
+
+def test_what_the_plan_borrows_is_the_debt_that_its_moves_raise() -> None:
+    """Loans that are given back within a rescue are no debt of the owner's."""
+    assert raised([LET, BOOST, END]) == RAISES
+    assert raised([FLASH]) == {}
+    assert raised([Borrow(USDC, Amount(5)), BOOST]) == {USDC: BOOST.sold + 5}
+
+
+@pytest.mark.parametrize(
+    ("function", "said", "refusal"),
+    [
+        ("morphoBorrow", (2**256 - 1, 0, 0, GENERAL), "without an amount"),
+        ("morphoBorrow", (0, 10**6, 0, GENERAL), "by shares"),
+        ("morphoBorrow", (10**6, 0, 1, GENERAL), "by shares"),
+        ("morphoSupplyCollateral", (10**18, ME, b""), "a part of the collateral"),
+        ("morphoSupplyCollateral", (2**256 - 1, ME, b"\1"), "a callback"),
+    ],
+)
+def test_an_agent_borrows_and_supplies_in_one_form_alone(function: str, said: tuple[object, ...], refusal: str) -> None:
+    """By shares, in parts or with a callback nothing is borrowed or supplied; nor in another market."""
+    adapter, params = load("bundler3_general_adapter"), MARKET.params.words
+    stray = Inner(GENERAL, getattr(adapter, function).encode(params, *said))
+    assert refusal in why(boosted(within=[stray]), raising())
+    other = Inner(GENERAL, getattr(adapter, function).encode((*params[:4], 1), *said))
+    assert "another market" in why(boosted(within=[other]), raising())
+
+
+def test_a_lender_that_is_the_market_must_have_a_boost_twice() -> None:
+    """Its loan is out while it lends the owner the same again; whoever acts for nobody raises no debt."""
+    assert VENUES.lenders["bundler3"].held_to_raise(MARKET) == 2
+    assert Bundler("bundler3", BUNDLER, GENERAL, STRANGER, {}).held_to_raise(MARKET) == 0

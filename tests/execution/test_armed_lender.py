@@ -7,10 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from test_policy_bundles import APPROVE, BOUGHT, FLASH, USDC
+from test_policy_bundles import APPROVE, BOUGHT, FLASH, USDC, WETH
 
 from keeper.core.armed.bounds import OutOfBoundsError
 from keeper.core.lending.loan_fees import LoanFee
+from keeper.core.lending.moves import FlashBoost, Route
 from keeper.core.units import Amount, Wad
 from keeper.execution.armed import check_lent
 
@@ -37,3 +38,14 @@ def test_a_lender_that_asks_more_than_the_plan_pays_makes_it_unfit() -> None:
         check_lent(paying, there, {"bundler3": {USDC: LoanFee(Amount(asked), Wad(0))}})
     with pytest.raises(OutOfBoundsError, match="asks 8"):
         check_lent(paying, there, {"bundler3": {USDC: LoanFee(Amount(8), Wad(0))}})
+
+
+def test_a_boost_by_a_loan_wants_what_the_lender_lends_beside_it_too() -> None:
+    """A market that is the lender has to have it twice; and whoever asks a fee since makes no boost."""
+    move = FlashBoost("bundler3", Route((USDC, WETH), (500,), "x"), Amount(5), Amount(7), held=Amount(10))
+    boost: Any = SimpleNamespace(moves=(move,))
+    check_lent(boost, {"bundler3": {USDC: Amount(10)}}, {})
+    with pytest.raises(OutOfBoundsError, match="has 9"):
+        check_lent(boost, {"bundler3": {USDC: Amount(9)}}, {})
+    with pytest.raises(OutOfBoundsError, match="asks 1"):
+        check_lent(boost, {"bundler3": {USDC: Amount(10)}}, {"bundler3": {USDC: LoanFee(Amount(1), Wad(0))}})

@@ -9,7 +9,9 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.moves import (
     Approve,
     Borrow,
+    ByLoan,
     Flash,
+    FlashBoost,
     Move,
     Pledge,
     Redeem,
@@ -65,12 +67,12 @@ def project(
 
 
 def _assets(move: Move) -> tuple[Address, ...]:
-    return move.route.tokens if isinstance(move, Swap | Flash) else (move.asset,)
+    return move.route.tokens if isinstance(move, Swap | ByLoan) else (move.asset,)
 
 
 def _check_trades(moves: Sequence[Move], now: LendingIntent) -> None:
     """A price in doubt forbids trades, here as everywhere."""
-    trades = [(m.route.tokens[0], m.route.tokens[-1]) for m in moves if isinstance(m, Swap | Flash)]
+    trades = [(m.route.tokens[0], m.route.tokens[-1]) for m in moves if isinstance(m, Swap | ByLoan)]
     doubt = next((d for sell, buy in trades if (d := now.assessment.doubt_of(sell, buy))), None)
     if doubt or (trades and not any(action.trades for action in now.actions)):
         raise OutOfBoundsError(doubt.detail if doubt else "it may not trade now")
@@ -112,6 +114,8 @@ def _moved(  # noqa: C901, PLR0912 - one case for each move
             return account
         case Flash(route=route, sold=sold, bought=bought):
             return _repaid_by_loan(account, route.tokens[0], sold, route.tokens[-1], bought, rooms)
+        case FlashBoost(route=route, sold=sold, bought=bought):
+            return _boosted_by_loan(account, route.tokens[0], sold, route.tokens[-1], bought, rooms, floor)
         case Supply(asset, amount):
             _pay(tokens, asset, amount)
             _check_room(rooms[asset].room.supply, amount, f"supplied of {rooms[asset].symbol}")
@@ -170,6 +174,25 @@ def _repaid_by_loan(
     if not left.model.lets_out(lending.figures(left)):
         raise OutOfBoundsError("the market would not let the collateral out")
     return left
+
+
+def _boosted_by_loan(
+    account: lending.Loan,
+    owed: Address,
+    sold: int,
+    buy: Address,
+    bought: int,
+    rooms: Mapping[Address, Holding],
+    floor: Wad,
+) -> lending.Loan:
+    """Return the account after a boost of one call: collateral is in before the debt, health falls once."""
+    _check_room(rooms[buy].room.supply, bought, f"supplied of {rooms[buy].symbol}")
+    _check_room(rooms[owed].room.borrow, sold, f"borrowed of {rooms[owed].symbol}")
+    more = account if account.of(buy).supplied else lending.with_collateral(account, buy)
+    left = lending.after(lending.after(more, buy, supply=bought), owed, debt=sold)
+    if not left.model.lets_out(lending.figures(left)):
+        raise OutOfBoundsError("the market would not lend so much")
+    return _above(left, floor)
 
 
 def _pay(tokens: dict[Address, int], asset: Address, amount: int) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from keeper.core.actions import Action
 from keeper.core.lending.actions import ACTIONS
 from keeper.core.lending.actions.flash import BY_LOAN
-from keeper.core.lending.moves import Flash, Withdraw, one_by_one
+from keeper.core.lending.moves import ByLoan, Flash, Withdraw, one_by_one
 from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step, per_transaction
 from keeper.core.lending.ranking import help_of, moves_a_trifle
 from keeper.core.lending.rules import LendingIntent
@@ -46,7 +46,7 @@ def _any(trade: Proposal) -> bool:
 
 def _by_loan(trade: Proposal) -> bool:
     """Loans of one transaction alone: a row of them is one transaction too."""
-    return any(isinstance(step.move, Flash) for step in trade.steps)
+    return any(isinstance(step.move, ByLoan) for step in trade.steps)
 
 
 def _combine(

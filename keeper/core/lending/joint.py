@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from keeper.core.fee_budget import safe_health, stake
-from keeper.core.lending.moves import Borrow, Redeem, Repay, Supply, Swap, Withdraw, loans
+from keeper.core.lending.moves import Borrow, Redeem, Repay, Supply, Swap, Withdraw, borrowing
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.snapshot import Wallet
@@ -71,7 +71,7 @@ def pools_of(plan: Plan) -> frozenset[Pool]:
     """Return the pools a plan trades in."""
     moves = [step.move for step in plan.steps]
     routes = [move.route for move in moves if isinstance(move, Swap)]
-    routes += [part.route for loan in loans(moves) for part in loan.parts]
+    routes += [part.route for loan in borrowing(moves) for part in loan.parts]
     return frozenset(
         (frozenset(pair), fee, route.exchange)
         for route in routes

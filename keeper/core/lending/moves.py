@@ -184,6 +184,30 @@ class Flash:
 
 
 @dataclass(frozen=True, slots=True)
+class FlashBoost:
+    """Buy collateral with a loan of the same call, supply it, borrow what is owed on it, give the loan back.
+
+    ``sold`` is lent, all of it sold, and then borrowed in the owner's name: just that and no more. ``bought`` is the
+    least collateral that comes in; all that comes in is supplied. The lender asks no fee.
+    """
+
+    lender: str
+    """By name."""
+    route: Route
+    sold: Amount
+    bought: Amount
+    held: Amount
+    """What the lender must have: the loan, and the same again where it is the market, which lends to the owner too."""
+    by_permit: bool = False
+    """Whether the lender's agent is let act by the owner's words within the call, and by nothing before it."""
+
+    @property
+    def parts(self) -> tuple[SalePart, ...]:
+        """The one way that the purchase goes."""
+        return (SalePart(self.route, self.sold, self.bought),)
+
+
+@dataclass(frozen=True, slots=True)
 class Redeem:
     """Turn savings of the signer's into exactly ``amount`` of the asset, in the signer's wallet."""
 
@@ -194,7 +218,9 @@ class Redeem:
 
 MarketMove = Supply | Withdraw | Pledge | Unpledge | Borrow | Repay | RepayWithCollateral
 """What a lending market itself does."""
-Move = Approve | MarketMove | Swap | Flash | Redeem
+ByLoan = Flash | FlashBoost
+"""What one call does with a loan of its own."""
+Move = Approve | MarketMove | Swap | ByLoan | Redeem
 
 
 def one_by_one(moves: Iterable[Move]) -> Iterator[Move]:
@@ -212,6 +238,22 @@ def loans(moves: Iterable[Move]) -> tuple[Flash, ...]:
     return tuple(move for move in one_by_one(moves) if isinstance(move, Flash))
 
 
+def borrowing(moves: Iterable[Move]) -> tuple[ByLoan, ...]:
+    """Return every move that takes a loan of its own call, each loan by itself: to pay a debt, or to raise one."""
+    return tuple(move for move in one_by_one(moves) if isinstance(move, ByLoan))
+
+
+def raised(moves: Iterable[Move]) -> dict[Address, int]:
+    """Return by asset what moves borrow in the owner's name, all in all."""
+    found = dict[Address, int]()
+    for move in moves:
+        if isinstance(move, Borrow):
+            found[move.asset] = found.get(move.asset, 0) + move.amount
+        elif isinstance(move, FlashBoost):
+            found[move.route.tokens[0]] = found.get(move.route.tokens[0], 0) + move.sold
+    return found
+
+
 def weight(move: Move) -> tuple[object, int] | None:
     """Return what a move is and how much of it, to tell plans apart; None for an approval: it follows from others."""
     match move:
@@ -221,6 +263,8 @@ def weight(move: Move) -> tuple[object, int] | None:
             return (Swap, route.tokens), bought
         case Flash(route=route, bought=bought):
             return (Flash, route.tokens), bought
+        case FlashBoost(route=route, bought=bought):
+            return (FlashBoost, route.tokens), bought
         case _:
             return (type(move), move.asset), move.amount or 0
 
@@ -236,6 +280,7 @@ GAS: dict[type[Move], int] = {
     RepayWithCollateral: 350_000,
     Swap: 180_000,
     Flash: 600_000,
+    FlashBoost: 480_000,
     Redeem: 300_000,
 }
 """Gas to weigh candidates by, from above (measured on the dearest markets); the limit comes from the rehearsal."""
@@ -250,6 +295,7 @@ IN_ONE: dict[type[Move], int] = {
     RepayWithCollateral: 176_272,
     Swap: 100_000,
     Flash: 540_000,
+    FlashBoost: 360_000,
     Redeem: 230_000,
 }
 """The dearest measured of each as a call of one transaction: nothing to begin with, and a part of it may be warm."""
@@ -289,13 +335,15 @@ def gas_of(moves: Sequence[Move], *, is_atomic: bool) -> int:
 
 
 def _touched(move: Move) -> object:
-    return move.route if isinstance(move, Swap | Flash) else move.asset
+    return move.route if isinstance(move, Swap | ByLoan) else move.asset
 
 
 def _further(move: Move) -> int:
     """Return what a sale within a loan takes for each pool beyond the first, and a permit within it."""
-    if not isinstance(move, Flash):
+    if not isinstance(move, ByLoan):
         return 0
+    if isinstance(move, FlashBoost):
+        return IN_ONE[Swap] * (len(move.route.fees) - 1) + (PERMIT if move.by_permit else 0)
     another = ANOTHER_WAY if move.beside else 0
     return (
         IN_ONE[Swap] * (len(move.route.fees) - 1)

@@ -10,7 +10,7 @@ from keeper.core.lending.actions.leave import left
 from keeper.core.lending.combining import combinations, sorted_ways, ways
 from keeper.core.lending.figures import Loan
 from keeper.core.lending.metrics import EXITED, LendingTarget, meets
-from keeper.core.lending.moves import Approve, Flash, Move, Spender, one_by_one, weight
+from keeper.core.lending.moves import Approve, ByLoan, Move, Spender, one_by_one, weight
 from keeper.core.lending.position import Holding
 from keeper.core.lending.proposals import Cost, Means, PlanTerms, Proposal, Rejected, Step, leaves
 from keeper.core.lending.ranking import helps, ranked, trifling
@@ -83,7 +83,7 @@ class Plan:
     @property
     def signs_permits(self) -> bool:
         """Whether a permit of the owner's goes with it."""
-        return any(isinstance(step.move, Flash) and step.move.by_permit for step in self.steps)
+        return any(isinstance(step.move, ByLoan) and step.move.by_permit for step in self.steps)
 
     @property
     def weights(self) -> tuple[tuple[object, int], ...]:

@@ -53,6 +53,12 @@ class LoanOffer:
     most_fee: Bps = Bps(0)  # noqa: RUF009 - a number
     """The most of a loan that its owner has it cost."""
 
+    held_to_raise: int = 0
+    """How many times a loan that raises a debt it must have; 0: nobody could borrow in the owner's name there.
+
+    Once, or twice where the market itself lends: then its loan is out while it lends the owner the same again.
+    """
+
     def fee(self, asset: Address, lent: int) -> Amount:
         """Return what a loan costs, from above."""
         of = self.fees.get(asset)

@@ -10,6 +10,7 @@ from keeper.core.lending.moves import (
     Approve,
     Borrow,
     Flash,
+    FlashBoost,
     Move,
     Pledge,
     Redeem,
@@ -152,7 +153,7 @@ def _before_after(before: AccountFigures, after: AccountFigures) -> str:
     return f"{change('debt', lambda f: f.debt_value)}, {change('collateral', lambda f: f.collateral_value)}"
 
 
-def _moved(  # noqa: C901 - one case for each move
+def _moved(  # noqa: C901, PLR0912 - one case for each move
     move: Move,
 ) -> Iterator[tuple[str, Address, int, Address | None, int]]:
     match move:
@@ -179,5 +180,9 @@ def _moved(  # noqa: C901 - one case for each move
         case Flash(route=route, sold=sold, bought=bought):
             yield "sell", route.tokens[0], sold, route.tokens[-1], bought
             yield "repay", route.tokens[-1], bought, None, 0
+        case FlashBoost(route=route, sold=sold, bought=bought):
+            yield "borrow", route.tokens[0], sold, None, 0
+            yield "sell", route.tokens[0], sold, route.tokens[-1], bought
+            yield "supply", route.tokens[-1], bought, None, 0
         case _:
             assert_never(move)

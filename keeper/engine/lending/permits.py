@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from keeper.core.lending.moves import Flash, loans
+from keeper.core.lending.moves import Flash, borrowing, loans
 from keeper.core.lending.plan import Plan
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address
@@ -44,7 +44,7 @@ async def used_up(
 def _agency(engine: Engine, plan: Plan) -> Agency | None:
     """Return where words of the owner are used that let a lender act for his account; None where a plan takes none."""
     venues = engine.venues(plan.intent.position)
-    is_asked = any(loan.by_permit and loan.lender in venues.agents() for loan in loans(plan.moves))
+    is_asked = any(loan.by_permit and loan.lender in venues.agents() for loan in borrowing(plan.moves))
     return venues.market.agency if is_asked else None
 
 

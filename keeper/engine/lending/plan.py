@@ -142,6 +142,7 @@ def offers_of(engine: Engine, snapshot: Snapshot, intent: LendingIntent, carrier
             by_wallet=known[name].spender is None,
             fees=snapshot.loan_fees.get(name, {}),
             most_fee=known[name].most_fee,
+            held_to_raise=known[name].held_to_raise(venues.market),
         )
         for name, there in snapshot.lendable.items()
         if name in known

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from keeper.chain.fees import lowest
 from keeper.core.fee_budget import Stake, safe_health, stake
+from keeper.core.lending.moves import raised
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.slippage import slippage_of
 from keeper.core.reasons import Reason
@@ -130,6 +131,7 @@ def grant_of(engine: Engine, block: BlockRef, plan: Plan, signer: Address, spent
         granted(engine, block, position.owner, signer, rule.limits, spent),
         may_lose=bounds.between(position),
         may_take=any(action.trades for action in rule.actions),
+        most_owed=raised(plan.moves),
     )
 
 

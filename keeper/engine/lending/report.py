@@ -5,7 +5,7 @@ from __future__ import annotations
 from keeper.core.decide import Hold
 from keeper.core.lending import distances
 from keeper.core.lending import figures as lending
-from keeper.core.lending.moves import Approve, Flash, Move, Swap
+from keeper.core.lending.moves import Approve, ByLoan, Flash, Move, Swap
 from keeper.core.lending.plan import Plan
 from keeper.core.lending.position import Barred, Holding, SecondLine
 from keeper.core.lending.rules import LendingAssessment, LendingIntent
@@ -155,9 +155,9 @@ def _balance(of: Holding, account: lending.Loan | None) -> Data:
 
 
 def _move(move: Move, reserves: dict[Address, Holding]) -> Data:
-    if isinstance(move, Swap | Flash):
+    if isinstance(move, Swap | ByLoan):
         given, got = reserves[move.route.tokens[0]], reserves[move.route.tokens[-1]]
-        lent: Data = {"lender": move.lender} if isinstance(move, Flash) else {}
+        lent: Data = {"lender": move.lender} if isinstance(move, ByLoan) else {}
         if isinstance(move, Flash) and move.fee:
             lent["loan_fee"] = decimal_of(move.fee, got.decimals)
         if isinstance(move, Flash) and move.beside is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from keeper.core.lending.loan_fees import LoanFee
-from keeper.core.lending.moves import Flash, Repay, Swap, Withdraw
+from keeper.core.lending.moves import ByLoan, Flash, Repay, Swap, Withdraw
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Bps
 from keeper.venues.balancer_v3.calls import encode_loan, encode_return, encode_unlock
@@ -56,6 +56,11 @@ class Vault:
         del market
         return True
 
+    def held_to_raise(self, market: LendingMarket) -> int:
+        """Nobody borrows in the owner's name: the account does it by calls of its own."""
+        del market
+        return 0
+
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Find whether the address is no vault."""
         return (yield from discover_faults(self.vault))
@@ -70,7 +75,7 @@ class Vault:
 
     def encode(
         self,
-        flash: Flash,
+        flash: ByLoan,
         market: LendingMarket,
         exchanges: Mapping[str, Exchange],
         borrower: Borrower,
@@ -81,8 +86,8 @@ class Vault:
 
         Debt that shrank meanwhile leaves a rest of the loan in the wallet: what is given back is bought.
         """
-        if flash.then:
-            raise ValueError(f"{self.name} lends once in one call")
+        if not isinstance(flash, Flash) or flash.then:
+            raise ValueError(f"{self.name} lends once in one call, and for no boost")
         position, account = borrower.position, borrower.account
         sold, owed, amount = flash.route.tokens[0], flash.route.tokens[-1], flash.bought
         symbols = market.listing(sold).symbol, market.listing(owed).symbol

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from keeper.core.lending.loan_fees import LoanFee
-from keeper.core.lending.moves import Flash, loans
+from keeper.core.lending.moves import ByLoan, Flash, FlashBoost, loans
 from keeper.core.lending.position import LendingPosition
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Bps
@@ -62,6 +62,13 @@ class Bundler:
         """Return whether there is an adapter for the market: its supplies are tokens, or it lets the adapter act."""
         return (market.name.upper() in self.adapters and bool(market.receipts)) or self.agent(market) is not None
 
+    def held_to_raise(self, market: LendingMarket) -> int:
+        """Return once, or twice of a market that is the lender itself; 0 where its agent borrows for nobody."""
+        agency = market.agency
+        if agency is None or self.agent(market) is None or not agency.raises_debt:
+            return 0
+        return 2 if agency.at == self.lender else 1
+
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Find which adapters are not of this bundler or not of this lender."""
         return (yield from discover_faults(self.bundler, self.general_adapter, self.lender, self.adapters))
@@ -76,7 +83,7 @@ class Bundler:
 
     def encode(
         self,
-        flash: Flash,
+        flash: ByLoan,
         market: LendingMarket,
         exchanges: Mapping[str, Exchange],
         borrower: Borrower,
@@ -89,9 +96,10 @@ class Bundler:
         """
         agency, agent = market.agency, self.agent(market)
         if agency is not None and agent is not None:
-            return encode_bundle(
-                self.bundler, self._by_agent(flash, agency, agent, exchanges, borrower, deadline), purpose
-            )
+            acts, rest = self._by_agent(flash, agency, agent, exchanges, borrower, deadline)
+            return encode_bundle(self.bundler, [*_in_trust(acts, agency, borrower), *rest], purpose)
+        if isinstance(flash, FlashBoost):
+            raise ValueError(f"{self.name} borrows for nobody at {market.name}")  # noqa: TRY004 - not of this market
         at, owner, lent = self.at(market), borrower.position.owner, loans([flash])
         receipts = {asset: token for token, asset in market.receipts.items()}
         lead = [
@@ -146,26 +154,60 @@ class Bundler:
 
     def _by_agent(
         self,
-        flash: Flash,
+        flash: ByLoan,
         agency: Agency,
         agent: Address,
         exchanges: Mapping[str, Exchange],
         borrower: Borrower,
         deadline: int,
-    ) -> list[Inner]:
-        """Return the calls in which an adapter acts for the owner's account, by his words or as he let it before.
+    ) -> tuple[list[Inner], list[Inner]]:
+        """Return the calls in which an adapter acts for the owner's account, and those that bring home what is left.
 
-        The word that lets it act may fail: who saw it may have used it first, and then it holds all the same. More than
-        is there is neither repaid nor taken out: a liquidator who was first in the block undoes all of it.
+        More than is there is neither repaid nor taken out: a liquidator who was first in the block undoes all of it.
         """
-        at, position, lent = self._of(agent), borrower.position, loans([flash])
+        at, position = self._of(agent), borrower.position
+        if isinstance(flash, FlashBoost):
+            return [_raising(flash, agency, at, exchanges, position, deadline)], []
+        lent = loans([flash])
         made = [_acting(loan, agency, at, exchanges, position, deadline) for loan in lent]
         owed = dict.fromkeys(x.route.tokens[-1] for x in lent if x.fee or at.market_adapter == at.general_adapter)
         rest = [hand_on(at.general_adapter, token, position.owner, ALL) for token in owed]
-        if borrower.words is None:
-            return [*made, *rest]
-        on, off = (agency.encode_mandate(word) for word in borrower.words)
-        return [Inner(*on, may_fail=True), *made, Inner(*off), *rest]
+        return made, rest
+
+
+def _in_trust(acts: Sequence[Inner], agency: Agency, borrower: Borrower) -> Sequence[Inner]:
+    """Return what an agent does between the owner's two words about it, where he gave any.
+
+    The word that lets it act may fail: who saw it may have used it first, and then it holds all the same.
+    """
+    if borrower.words is None:
+        return acts
+    on, off = (agency.encode_mandate(word) for word in borrower.words)
+    return [Inner(*on, may_fail=True), *acts, Inner(*off)]
+
+
+def _raising(
+    boost: FlashBoost,
+    agency: Agency,
+    at: BundlerDeployment,
+    exchanges: Mapping[str, Exchange],
+    position: LendingPosition,
+    deadline: int,
+) -> Inner:
+    """Return the loan that buys collateral, which carries the debt that gives the loan back.
+
+    All that the purchase brings is supplied; what is borrowed is the loan to the unit, and goes where it is taken from.
+    """
+    owed, general, agent = boost.route.tokens[0], at.general_adapter, at.market_adapter
+    exchange = exchanges[boost.route.exchange]
+    purchase = exchange.encode_sale(boost.route, boost.bought, agent, deadline)
+    inner = (
+        hand_on(general, owed, exchange.till, boost.sold),
+        Inner(purchase.to, purchase.data),
+        Inner(agent, agency.encode_supply(position)),
+        Inner(agent, agency.encode_borrow(boost.sold, general)),
+    )
+    return flash_loan(at, owed, boost.sold, inner)
 
 
 def _acting(

@@ -90,6 +90,19 @@ class CometAgency:
             raise ValueError(f"{asset} is no collateral of this market")
         return _ADAPTER.compoundV3WithdrawFrom.encode(self.at, asset, amount, receiver)
 
+    @property
+    def raises_debt(self) -> bool:
+        """No: the adapter repays and takes out, and has no function that supplies."""
+        return False
+
+    def encode_supply(self, position: LendingPosition) -> bytes:
+        """Raise ValueError."""
+        raise ValueError(f"the adapter supplies nothing at {self.at} for {position.owner}")
+
+    def encode_borrow(self, amount: int, receiver: Address) -> bytes:
+        """Raise ValueError."""
+        raise ValueError(f"the adapter borrows nothing at {self.at}: {amount} for {receiver}")
+
     def leaves(self, agent: Address) -> Mapping[Address, Mapping[str, Callable[..., tuple[Flow, ...]]]]:
         """Return what an agent's calls do, and calls to the market within a bundle."""
         acts = adapter_leaves(agent, self.at, self.market.base, self._collaterals)

@@ -97,6 +97,19 @@ class MorphoAgency:
             raise ValueError(f"{asset} is not the collateral of this market")
         return _ADAPTER.morphoWithdrawCollateral.encode(self.market.params.words, amount, receiver)
 
+    @property
+    def raises_debt(self) -> bool:
+        """It supplies for anybody, and borrows for whoever began."""
+        return True
+
+    def encode_supply(self, position: LendingPosition) -> bytes:
+        """Return the supply of all collateral that the adapter holds."""
+        return _ADAPTER.morphoSupplyCollateral.encode(self.market.params.words, UINT256_MAX, position.owner, b"")
+
+    def encode_borrow(self, amount: int, receiver: Address) -> bytes:
+        """Return the loan by assets: what it is in shares is the market's to say, at any price of a share."""
+        return _ADAPTER.morphoBorrow.encode(self.market.params.words, amount, 0, 0, receiver)
+
     def leaves(self, agent: Address) -> Mapping[Address, Mapping[str, Callable[..., tuple[Flow, ...]]]]:
         """Return what an agent's calls do, and calls to the contract within a bundle."""
         words = self.market.params.words

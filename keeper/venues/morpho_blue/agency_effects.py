@@ -1,6 +1,7 @@
 """What a hand of the bundler does for an owner, and what he says for it: the gate's reading, apart from ``agency``.
 
-A hand repays by assets, or all by all shares; it takes out an amount. Nothing is bought or lent by shares otherwise.
+A hand repays by assets, or all by all shares; it takes out an amount. It supplies all collateral that it holds, and
+borrows an amount. Nothing is bought or lent by shares otherwise.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Any
 
 from keeper.core.units import UINT256_MAX, Address
 from keeper.venues.codec.calldata import refuse
-from keeper.venues.effects import Entrusts, Flow, Releases, Repays
+from keeper.venues.effects import Deposits, Entrusts, Flow, Owes, Releases, Repays
 from keeper.venues.morpho_blue.effects import PARAMS, Params
 
 Readers = Mapping[str, Callable[..., tuple[Flow, ...]]]
@@ -32,7 +33,21 @@ def agent_leaves(agent: Address, market: Params) -> Readers:
         refuse(assets in (0, UINT256_MAX), "collateral without an amount")
         return (Releases(collateral, assets, receiver, agent),)
 
+    def supplied(params: Params, assets: int, owner: Address, data: bytes) -> tuple[Flow, ...]:
+        refuse(params != market, "another market")
+        refuse(data != b"", "a callback")
+        refuse(assets != UINT256_MAX, "a part of the collateral that a hand has")
+        return (Deposits(collateral, agent, owner),)
+
+    def borrowed(params: Params, assets: int, shares: int, least: int, receiver: Address) -> tuple[Flow, ...]:
+        refuse(params != market, "another market")
+        refuse((shares, least) != (0, 0), "a loan by shares")
+        refuse(assets in (0, UINT256_MAX), "a loan without an amount")
+        return (Owes(loan, assets, receiver, agent),)
+
     return {
+        f"morphoSupplyCollateral({PARAMS},uint256,address,bytes)": supplied,
+        f"morphoBorrow({PARAMS},uint256,uint256,uint256,address)": borrowed,
         f"morphoRepay({PARAMS},uint256,uint256,uint256,address,bytes)": repaid,
         f"morphoWithdrawCollateral({PARAMS},uint256,address)": released,
     }

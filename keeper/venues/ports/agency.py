@@ -79,6 +79,16 @@ class Agency(Protocol):
     def encode_release(self, asset: Address, amount: int, receiver: Address) -> bytes:
         """Return the agent's call that takes collateral out of the account of whoever began."""
 
+    @property
+    def raises_debt(self) -> bool:
+        """Whether the agent can supply for the owner and borrow in his name."""
+
+    def encode_supply(self, position: LendingPosition) -> bytes:
+        """Return the agent's call that supplies all collateral that it holds for the owner. Raises ValueError."""
+
+    def encode_borrow(self, amount: int, receiver: Address) -> bytes:
+        """Return the agent's call that borrows in the name of whoever began. Raises ValueError."""
+
     def leaves(self, agent: Address) -> Mapping[Address, Mapping[str, Callable[..., tuple[Flow, ...]]]]:
         """Return what calls within a bundle do, by contract and signature: the gate's own reading of them."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from keeper.core.lending.loan_fees import LoanFee
-from keeper.core.lending.moves import Flash
+from keeper.core.lending.moves import ByLoan
 from keeper.core.lending.position import LendingPosition
 from keeper.core.reasons import Reason
 from keeper.core.units import Address, Amount, Bps
@@ -80,6 +80,12 @@ class Lender(Protocol):
     def serves(self, market: LendingMarket) -> bool:
         """Return whether it can speak to a lending market."""
 
+    def held_to_raise(self, market: LendingMarket) -> int:
+        """Return how many times a loan that raises a debt it must have: once, twice where it is the market itself.
+
+        0: it borrows in nobody's name there.
+        """
+
     def find_faults(self) -> Discovery[tuple[str, ...]]:
         """Find what is wrong with the addresses of its table, each led by the key."""
 
@@ -95,16 +101,17 @@ class Lender(Protocol):
 
     def encode(
         self,
-        flash: Flash,
+        flash: ByLoan,
         market: LendingMarket,
         exchanges: Mapping[str, Exchange],
         borrower: Borrower,
         deadline: int,
         purpose: str,
     ) -> Call:
-        """Return the one call of a flash move, for the owner's account; its sales are void after the deadline.
+        """Return the one call of a loan, for the owner's account; its sales are void after the deadline.
 
-        ``exchanges`` by name. Raises ValueError for loans after the first, where it makes one call of one loan.
+        ``exchanges`` by name. Raises ValueError for loans after the first, where it makes one call of one loan, and for
+        a boost where ``held_to_raise`` is nothing.
         """
 
     def decoders(

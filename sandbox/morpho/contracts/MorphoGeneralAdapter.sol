@@ -27,6 +27,10 @@ interface IBlue {
         external
         returns (uint256, uint256);
     function withdrawCollateral(Terms memory terms, uint256 assets, address owner, address receiver) external;
+    function supplyCollateral(Terms memory terms, uint256 assets, address owner, bytes memory data) external;
+    function borrow(Terms memory terms, uint256 assets, uint256 shares, address owner, address receiver)
+        external
+        returns (uint256, uint256);
 }
 
 /// A stand-in for the bundler's general adapter, with what it does at Morpho Blue: it acts for whoever began the bundle.
@@ -97,6 +101,29 @@ contract MorphoGeneralAdapter {
         }
         if (assets == 0) revert ZeroAmount();
         MORPHO.withdrawCollateral(terms, assets, owner, receiver);
+    }
+
+    function morphoSupplyCollateral(Terms calldata terms, uint256 assets, address owner, bytes calldata data)
+        external
+        fromBundler
+    {
+        if (owner == address(this)) revert AdapterAddress();
+        if (assets == ALL) assets = IToken(terms.collateralToken).balanceOf(address(this));
+        if (assets == 0) revert ZeroAmount();
+        IToken(terms.collateralToken).approve(address(MORPHO), ALL);
+        MORPHO.supplyCollateral(terms, assets, owner, data);
+    }
+
+    function morphoBorrow(
+        Terms calldata terms,
+        uint256 assets,
+        uint256 shares,
+        uint256 minSharePriceE27,
+        address receiver
+    ) external fromBundler {
+        address owner = IBundler(BUNDLER3).initiator();
+        (uint256 lent, uint256 issued) = MORPHO.borrow(terms, assets, shares, owner, receiver);
+        if (lent * 1e27 / issued < minSharePriceE27) revert SlippageExceeded();
     }
 
     function morphoFlashLoan(address token, uint256 assets, bytes calldata data) external fromBundler {

@@ -1,14 +1,18 @@
-"""The boost, deleverage's opposite: borrow to buy more collateral, in rounds within LTV and above the floor."""
+"""The boost, deleverage's opposite: borrow to buy more collateral, in rounds within LTV and above the floor.
+
+Where somebody may borrow in the owner's name a loan of one transaction is one more way: the cheaper is taken.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from keeper.core.lending import figures as lending
-from keeper.core.lending.figures import Loan, Sale
+from keeper.core.lending.actions.boosts_by_loan import boosts_by_loan
+from keeper.core.lending.actions.raising import boost_wanted, borrowable, refuse_boost, under_least
+from keeper.core.lending.figures import Sale
 from keeper.core.lending.moves import Borrow, Supply, Swap
 from keeper.core.lending.pairs import LEAST_ROUND, Pair, Rounds, boost_pairs, largest_within, per_round, with_approvals
-from keeper.core.lending.position import Barred
 from keeper.core.lending.proposals import (
     Cost,
     LendingAction,
@@ -17,37 +21,35 @@ from keeper.core.lending.proposals import (
     Proposal,
     Rejected,
     Step,
-    borrow_room,
     gas_cost,
-    goal_of,
     plan_floor,
     spent,
     supply_room,
-    within,
     worth,
 )
 from keeper.core.lending.quotes import Quote, QuoteRequest
 from keeper.core.lending.rules import LendingIntent
 from keeper.core.reasons import Reason
-from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, decimal_of, mul_div_up
+from keeper.core.units import BPS, UINT256_MAX, Amount, Usd, mul_div_up
 
 
 def boosts(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[Proposal | Rejected]:
-    """Yield one way per pair of debt to raise and collateral to buy."""
+    """Yield the ways per pair of debt to raise and collateral to buy: in rounds, and by a loan of one transaction."""
     if not terms.signer_is_owner:
         yield Rejected("leverage up", Reason.NOT_ALLOWED_FOR_GUARDIAN)
         return
-    terms = terms.with_quotes(terms.quotes.of_wallets)
+    alone = terms.with_quotes(terms.quotes.of_wallets)
     pairs = boost_pairs(intent, state.account)
     if not pairs:
         yield Rejected("leverage up", Reason.NO_DEBT, "a boost raises a debt the position already has")
     for pair in pairs:
-        yield _boost(pair, intent, state, terms)
+        yield _boost(pair, intent, state, alone)
+        yield from boosts_by_loan((LEVERAGE_UP,), pair, intent, state, terms)
 
 
 def _boost(pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms) -> Proposal | Rejected:
     label = f"borrow {pair.sell.symbol} to buy {pair.buy.symbol}"
-    refusal = _refuse_boost(pair)
+    refusal = refuse_boost(pair)
     if refusal:
         return Rejected(label, *refusal)
     slippage = intent.rule.limits.max_slippage
@@ -60,9 +62,8 @@ def _boost(pair: Pair, intent: LendingIntent, state: Means, terms: PlanTerms) ->
         return Rejected(label, Reason.NOTHING_HELPS, "nothing can be borrowed above the target")
     ceiling = min(wanted.sold, mul_div_up(quote.sold, BPS + slippage, BPS))
     rounds = _boost_rounds(pair, Sale(Amount(ceiling), wanted.bought), quote, state, intent, terms)
-    if not rounds.steps and pair.sell.borrowed + wanted.sold < pair.sell.least_debt:
-        least = decimal_of(pair.sell.least_debt, pair.sell.decimals, 2)
-        return Rejected(label, Reason.NOTHING_HELPS, f"the market refuses a debt under {least} {pair.sell.symbol}")
+    if not rounds.steps and (why := under_least(pair, wanted.sold)):
+        return Rejected(label, Reason.NOTHING_HELPS, why)
     if not rounds.steps:
         return Rejected(label, Reason.FLOOR_TOO_NEAR, "nothing can be borrowed above the floor")
     trading = max(0, worth(quote.sold, pair.sell) - worth(wanted.bought, pair.buy))
@@ -84,7 +85,7 @@ def _boost_rounds(
     account, left, steps = state.account, deal, list[Step]()
     most = per_round(pair, intent)
     for _ in range(terms.rounds):
-        free = _borrowable(account, pair, intent)
+        free = borrowable(account, pair, intent)
         amount = min(left.sold, free, most)
         if amount * LEAST_ROUND < min(deal.sold, most) and amount < left.sold:
             break
@@ -106,33 +107,6 @@ def _boost_rounds(
             break
     approved = with_approvals(tuple(steps), lending.health_factor(state.account), terms)
     return Rounds(approved, account, Amount(deal.bought - left.bought), None)
-
-
-def boost_wanted(pair: Pair, intent: LendingIntent, state: Means, largest: int) -> Sale | None:
-    """Return the largest purchase for which the target still holds, within dollars and pool."""
-    slippage = intent.rule.limits.max_slippage
-    collateral = pair.sell.money.usd_up(lending.figures(state.account).collateral_value)
-    limit = within(min(state.left_usd, collateral * 10), pair.sell)
-    if largest < UINT256_MAX:
-        sell, buy = state.account.of(pair.sell.asset), state.account.of(pair.buy.asset)
-        limit = min(limit, lending.sale_cost(sell, buy, largest, slippage))
-    sell_asset, buy_asset = pair.sell.asset, pair.buy.asset
-    deal = lending.leverage_to_reach(state.account, sell_asset, buy_asset, goal_of(intent), slippage, limit)
-    return deal if deal and deal.bought <= largest else None
-
-
-def _borrowable(account: Loan, pair: Pair, intent: LendingIntent) -> int:
-    """Return how much can be borrowed now: by what the collateral carries, and by what the market has and allows."""
-    by_ltv = lending.figures(account).available_borrows * 9999 // 10_000
-    return min(lending.amount_down(by_ltv, pair.sell), borrow_room(pair.sell, intent, account))
-
-
-def _refuse_boost(pair: Pair) -> tuple[Reason, str] | None:
-    borrow, supply = pair.sell.room.borrow, pair.buy.room.supply
-    for room in (borrow, supply):
-        if isinstance(room, Barred):
-            return room.reason, room.detail
-    return None if supply else (Reason.CAP_REACHED, pair.buy.symbol)
 
 
 def _asks(intent: LendingIntent, state: Means, terms: PlanTerms) -> Iterator[QuoteRequest]:
