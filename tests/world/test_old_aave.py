@@ -193,6 +193,46 @@ def test_a_debt_that_is_all_at_a_stable_rate_is_alerted_with_its_remedy(scene: S
     agreed(scene, old, [scene.owner])
 
 
+def test_a_rescue_in_isolation_mode_is_as_anywhere(scene: Scene, old: OldAaveDesk) -> None:
+    """The only collateral has a debt ceiling, the debt is one that may be had against it."""
+    tokens, admin, set_up = old.tokens, scene.world.role("admin"), old.conf.functions
+    lender = scene.world.role("lp")  # a ceiling is for a reserve that nobody has supplied yet
+    with scene.world.acting_as(lender):
+        old.chain.send(old.pool.functions.withdraw(tokens["wstETH"], 2**256 - 1, lender), lender, 2_000_000)
+    old.chain.send(set_up.setDebtCeiling(tokens["wstETH"], 10_000_000 * 100), admin, 3_000_000)
+    old.chain.send(set_up.setBorrowableInIsolation(tokens["USDC"], True), admin, 3_000_000)
+    with scene.world.acting_as(scene.owner):
+        pool = old.pool.functions
+        scene.world.mint("wstETH", scene.owner, 10 * ETHER)
+        approve = scene.world.token("wstETH").functions.approve(old.pool.address, 10 * ETHER)
+        old.chain.send(approve, scene.owner)
+        old.chain.send(pool.supply(tokens["wstETH"], 10 * ETHER, scene.owner, 0), scene.owner, 2_000_000)
+        old.chain.send(pool.setUserUseReserveAsCollateral(tokens["wstETH"], True), scene.owner, 2_000_000)
+    old.borrow(scene.owner, "USDC", int(10 * scene.world.price("wstETH") * 66 // 100) * DOLLAR)
+    assert old.pool.functions.getReserveData(tokens["wstETH"]).call()[-1] > 0, "the debt counts against the ceiling"
+    health = old.health(scene.owner)
+    assert 1 < health < Decimal("1.25"), health
+    keep(scene, old)
+    agreed(scene, old, [scene.owner])
+    row = once(scene, "--live")
+    assert (row["outcome"] or {}).get("kind") == "restored", row
+    assert float(old.health(scene.owner)) == pytest.approx(1.6, rel=0.005)
+    agreed(scene, old, [scene.owner])
+
+
+def test_a_siloed_debt_is_repaid_and_nothing_is_borrowed_beside_it(scene: Scene, old: OldAaveDesk) -> None:
+    """Whoever owes a siloed asset owes nothing else; the way out of danger is the usual one."""
+    call = old.conf.functions.setSiloedBorrowing(old.tokens["USDC"], True)
+    old.chain.send(call, scene.world.role("admin"), 3_000_000)
+    old.open(scene.owner, {"WETH": 10 * ETHER}, {"USDC": 13_000 * DOLLAR})
+    scene.crash("1890")
+    keep(scene, old)
+    agreed(scene, old, [scene.owner])
+    row = once(scene, "--live")
+    assert (row["outcome"] or {}).get("kind") == "restored", row
+    assert float(old.health(scene.owner)) == pytest.approx(1.6, rel=0.005)
+
+
 REFUSALS = {
     "HEALTH_FACTOR_LOWER_THAN_LIQUIDATION_THRESHOLD": lambda old, owner: old.pool.functions.withdraw(
         old.tokens["WETH"], 9 * ETHER, owner
