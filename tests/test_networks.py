@@ -18,6 +18,7 @@ CHAIN_IDS = {
     "optimism": 10,
     "polygon": 137,
     "avalanche": 43114,
+    "bnb": 56,
     "spark": 1,
 }
 ROLLUPS = {"arbitrum", "base", "optimism"}
@@ -149,7 +150,7 @@ def test_staked_ether_says_what_it_stands_for() -> None:
     assert all("rate" not in x for name in others for x in parsed(name)["price_safety"].get("assets", {}).values())
 
 
-def test_moonwell_is_where_its_package_has_it() -> None:
+def test_the_compound_v2_family_is_where_its_own_packages_have_it() -> None:
     """Read from the pinned package that the header names; on no other chain is one guessed."""
     found = {
         n: t["comptroller"] for n in CHAIN_IDS for t in parsed(n).get("markets", {}).values() if "comptroller" in t
@@ -157,7 +158,16 @@ def test_moonwell_is_where_its_package_has_it() -> None:
     assert found == {
         "base": "0xfBb21d0380beE3312B33c4353c8936a0F13EF26C",
         "optimism": "0xCa889f40aae37FFf165BccF69aeF1E82b5C511B9",
+        "bnb": "0xfD36E2c2a6789Db23113685031d7F16329158384",
     }
     for name in found:
         header = (NETWORKS / f"{name}.toml").read_text().split("\n\n")[0]
-        assert re.search(r"@moonwell-fi/moonwell-sdk@[\d.]+", header)
+        package = "@venusprotocol/venus-protocol" if name == "bnb" else "@moonwell-fi/moonwell-sdk"
+        assert re.search(rf"{package}@[\d.]+", header)
+
+
+def test_a_year_of_venus_has_as_many_blocks_as_its_chain_makes() -> None:
+    """Rates by the block mean nothing beside another block time: the two packages agree."""
+    found = parsed("bnb")
+    made = 31_536_000_000 // int(found["block_time"].removesuffix("ms"))
+    assert found["markets"]["venus"]["blocks_per_year"] == made

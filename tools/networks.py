@@ -72,6 +72,7 @@ NETWORKS = (
     Network("optimism", 10, "Optimism", sequencer=True, perp=True),
     Network("polygon", 137, "Polygon"),
     Network("avalanche", 43114, "Avalanche", gmx=True),
+    Network("bnb", 56, "BNB"),
     Network("spark", 1, "Ethereum", spark=True),
 )
 
@@ -87,9 +88,9 @@ MULTI_SEND = (
 
 
 def _batch_account(name: str) -> list[str]:
-    """Where EIP-7702 is live; Avalanche's C-Chain has no type-4 transactions."""
+    """Where it is known to be; Avalanche's C-Chain has no type-4 transactions, and of BNB Chain no package says it."""
     known = f'batch_account = "{BATCH_ACCOUNT}"  # Simple7702Account v0.8; used only by signers with batch = true'
-    return [] if name == "avalanche" else [known]
+    return [] if name in ("avalanche", "bnb") else [known]
 
 
 def _ens_registry(network: Network) -> list[str]:
@@ -228,6 +229,21 @@ def moonwell(network: Network) -> list[str]:
     """Its core market, where it is on a chain: its tokens count in seconds and say so, whatever a block takes."""
     found = None if network.spark else MOONWELL_COMPTROLLERS.get(network.chain_id)
     return ["", "[markets.moonwell]", 'venue = "compound_v2"', f'comptroller = "{found}"'] if found else []
+
+
+VENUS = "@venusprotocol/venus-protocol@10.3.0"
+VENUS_COMPTROLLERS = {56: ("0xfD36E2c2a6789Db23113685031d7F16329158384", "70_080_000")}
+"""By chain, as that package has them: the core pool in deployments/bscmainnet/Unitroller.json, and how many blocks it
+takes for a year in dist/helpers/chains.js."""
+
+
+def venus(network: Network) -> list[str]:
+    """Its core pool, which counts in blocks."""
+    if network.chain_id not in VENUS_COMPTROLLERS:
+        return []
+    comptroller, per_year = VENUS_COMPTROLLERS[network.chain_id]
+    table = ["", "[markets.venus]", 'venue = "compound_v2"', f'comptroller = "{comptroller}"']
+    return [*table, f"blocks_per_year = {per_year}"]
 
 
 GMX_CONTRACTS = {
@@ -381,6 +397,10 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
     core = moonwell(network)
     if core:
         header.append(f"# Moonwell: npm {MOONWELL}, environments/definitions/{network.name}/contracts.js.")
+    pool = venus(network)
+    if pool:
+        header.append(f"# Venus: npm {VENUS}, deployments/bscmainnet/Unitroller.json;")
+        header.append("# blocks in a year: its dist/helpers/chains.js.")
     if blue:
         header.append(f"# Morpho Blue: npm {MORPHO}, lib/cjs/addresses.js.")
     if bundler:
@@ -403,6 +423,7 @@ def toml(network: Network, book: Path, uniswap: Uniswap, perp: Path, gmx: Path, 
         *blue,
         *comets,
         *core,
+        *pool,
         "",
         "[uniswap_v3]",
         f'factory = "{uniswap.factory}"',
