@@ -9,12 +9,15 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from keeper.observe import outward
+from keeper.observe.channels import Channels
 
 DELIVERY_TRIES = 3
 DELIVERY_AGAIN_S = 3.0
 """Between tries to deliver an alarm at an address: the next one is an hour away, or never comes."""
 MOST_WAITING = 200
 """Alarms that wait for an address; past that the oldest are dropped, and logged as not delivered."""
+HANGS_S = 60.0
+"""An address that is at one message for so long does not deliver, whatever may become of it."""
 LEAVE_S = 20.0
 """How long the end of the process waits for what is not yet delivered."""
 
@@ -33,8 +36,13 @@ class AppriseAlarm:
         import apprise  # noqa: PLC0415 - a second of import time that only users of alarms pay
 
         asset = apprise.AppriseAsset(
-            default_service_retry=DELIVERY_TRIES - 1, default_service_wait=DELIVERY_AGAIN_S, http_redirects=False
+            default_service_retry=DELIVERY_TRIES - 1,
+            default_service_wait=DELIVERY_AGAIN_S,
+            http_redirects=False,
+            async_mode=False,  # else all share one pool of threads, which the end of the process waits for
         )
+        self.kind = ", ".join(dict.fromkeys(url.split(":", 1)[0] for url in urls))
+        """What may be said of where it goes."""
         self._as_text = apprise.NotifyFormat.TEXT
         self._apprise = apprise.Apprise(asset=asset)
         for url in urls:
@@ -66,21 +74,24 @@ class SeveralAddresses:
 class Delivery:
     """Delivers alarms off the keeper's path. ``failed`` is called with the title and the error.
 
-    Each address has a queue and a thread of its own: one that hangs keeps no other waiting.
+    Each address has a queue and a thread of its own: one that hangs keeps no other waiting. ``channels`` has the others
+    hear of one that does not deliver.
     """
 
-    def __init__(self, alarm: Alarm | None, failed: Callable[[str, str | None], None]) -> None:
+    def __init__(
+        self, alarm: Alarm | None, failed: Callable[[str, str | None], None], channels: Channels | None = None
+    ) -> None:
         addresses = alarm.addresses if isinstance(alarm, SeveralAddresses) else () if alarm is None else (alarm,)
-        self._queues = [AddressQueue(one, failed) for one in addresses]
+        self._queues = [AddressQueue(one, failed, channels or Channels("keeper")) for one in addresses]
 
     def send(self, title: str, body: str) -> None:
         """Deliver soon; nothing happens where no address is set."""
         for queue in self._queues:
             queue.send(title, body)
 
-    def close(self) -> None:
+    def close(self, until: float | None = None) -> None:
         """Wait until the last alarms are out, and not for ever."""
-        until = time.monotonic() + LEAVE_S
+        until = time.monotonic() + LEAVE_S if until is None else until
         for queue in self._queues:
             queue.leave()
         for queue in self._queues:
@@ -94,9 +105,15 @@ class AddressQueue:
     and the thread is nobody's to wait for.
     """
 
-    def __init__(self, alarm: Alarm, failed: Callable[[str, str | None], None]) -> None:
+    def __init__(self, alarm: Alarm, failed: Callable[[str, str | None], None], channels: Channels) -> None:
         self._alarm = alarm
         self._failed = failed
+        self._channels = channels
+        self._begun: tuple[float, str] | None = None
+        """Since when it is at a message, and at which."""
+        self._given_up: tuple[float, str] | None = None
+        """What it was at when the end waited for it in vain: nobody waits for the same twice."""
+        channels.join(self, getattr(alarm, "kind", ""))
         self._waiting: deque[tuple[str, str]] = deque()
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -108,12 +125,15 @@ class AddressQueue:
         with self._change:
             self._waiting.append((title, body))
             dropped = self._waiting.popleft()[0] if len(self._waiting) > MOST_WAITING else None
+            begun = self._begun
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, args=(self._alarm,), name="alarm", daemon=True)
                 self._thread.start()
             self._change.notify_all()
         if dropped is not None:
             self._failed(dropped, "too many wait for an address that takes none")
+        if begun is not None and time.monotonic() - begun[0] > HANGS_S:
+            self._channels.went(self, is_out=False, missed=begun[1])
 
     def leave(self) -> None:
         """Take no more once what waits is out."""
@@ -124,18 +144,22 @@ class AddressQueue:
     def close(self, until: float) -> None:
         """Wait until the last alarms are out, until then at most."""
         with self._change:
-            while (self._waiting or self._is_busy) and (left := until - time.monotonic()) > 0:
+            while self._is_awaited() and (left := until - time.monotonic()) > 0:
                 self._change.wait(left)
+            self._given_up = self._begun
             undelivered = [title for title, _ in self._waiting]
             self._waiting.clear()
         for title in undelivered:
             self._failed(title, "the keeper ended before the address took it")
 
+    def _is_awaited(self) -> bool:
+        return bool(self._waiting) or (self._is_busy and self._begun is not self._given_up)
+
     def _run(self, alarm: Alarm) -> None:
         while (next_ := self._next()) is not None:
-            self._deliver(alarm, *next_)
+            self._channels.went(self, is_out=self._deliver(alarm, *next_), missed=next_[0])
             with self._change:
-                self._is_busy = False
+                self._is_busy, self._begun = False, None
                 self._change.notify_all()
 
     def _next(self) -> tuple[str, str] | None:
@@ -145,14 +169,15 @@ class AddressQueue:
                     self._thread = None
                     return None
                 self._change.wait()
-            self._is_busy = True
+            self._is_busy, self._begun = True, (time.monotonic(), self._waiting[0][0])
             return self._waiting.popleft()
 
-    def _deliver(self, alarm: Alarm, title: str, body: str) -> None:
+    def _deliver(self, alarm: Alarm, title: str, body: str) -> bool:
         try:
             delivered = alarm.notify(title, body)
         except Exception as error:  # noqa: BLE001 - a hundred plugins deliver; a defect of one is in the log, not lost
             self._failed(title, type(error).__name__)
-            return
+            return False
         if not delivered:
             self._failed(title, None)
+        return delivered

@@ -23,7 +23,12 @@ from keeper.observe.voice import QUIET_S, Voice
 
 MOST_SHOWN = 20
 """Positions named on the line of a block."""
-NO_POSITION_S = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
+NO_POSITION_S = {
+    Reason.NODE_AWAY: "the node answers again",
+    Reason.NODES_DISAGREE: "the nodes agree again",
+    Reason.JOURNAL_AWAY: "the journal is written again",
+}
+"""Troubles that are no position's own, and how the end of each is called."""
 CLEARED_BY_A_BLOCK = ("node_away", "no_new_block", "held:node_away", "held:journal_away", "held:nodes_disagree")
 """Troubles that a judged block speaks against, unless they came up with it."""
 
@@ -210,8 +215,12 @@ class Observer:
             "warning", f"{whose}:{reason.code}", "held", position=position, rule=rule, reason=reason.code, detail=detail
         )
         key = f"held:{reason.code}" if reason in NO_POSITION_S else f"held:{whose}:{reason.code}"
-        title = _capital(reason.short) if reason in NO_POSITION_S else f"{position}: {reason.short}"
-        self.raise_alarm(key, title, sentence(f"{position}: {detail}", reason.remedy), name=f"{title}: no more")
+        if (ends := NO_POSITION_S.get(reason)) is not None:
+            body = sentence(detail, f"Not judged meanwhile: {position}", reason.remedy)
+            self.raise_alarm(key, _capital(reason.short), body, name=ends)
+            return
+        title = f"{position}: {reason.short}"
+        self.raise_alarm(key, title, sentence(detail, reason.remedy), name=f"{title}: no more")
 
     def planned(self, position: str, rule: str, label: str, cost: int, *, is_partial: bool) -> None:
         """A plan was chosen."""

@@ -12,8 +12,9 @@ from typing import Any
 from keeper.core.conditions import News
 from keeper.core.notices import printable
 from keeper.observe.alarms import Alarms, HeardNews
+from keeper.observe.channels import Channels
 from keeper.observe.console import rendered
-from keeper.observe.delivery import Alarm, Delivery
+from keeper.observe.delivery import LEAVE_S, Alarm, Delivery
 from keeper.observe.structured import structlog
 
 QUIET_S = 900.0
@@ -54,9 +55,8 @@ class Voice:
         """Troubles that came up since the last block."""
         self._title = f"keeper · {called}" if called else "keeper"
         self._counted = counted
-        self._delivery = Delivery(alarm, self._failed)
-        self._escalation = Delivery(escalation, self._failed)
-        """To where what lasts or gets worse goes as well."""
+        self._delivery, self._escalation = self._deliveries(alarm, escalation)
+        """The second is where what lasts or gets worse goes as well."""
         self._clock = clock
         self._sent = deque[float](maxlen=MOST_AN_HOUR)
         """When the last minor alarms were sent."""
@@ -151,14 +151,19 @@ class Voice:
     def redirect(self, alarm: Alarm | None, escalation: Alarm | None, repeat_s: float) -> tuple[Delivery, Delivery]:
         """Send to other addresses from now on; return what still delivers to those before."""
         left = self._delivery, self._escalation
-        self._delivery, self._escalation = Delivery(alarm, self._failed), Delivery(escalation, self._failed)
+        self._delivery, self._escalation = self._deliveries(alarm, escalation)
         self.known.repeat_s = repeat_s
         return left
 
+    def _deliveries(self, alarm: Alarm | None, escalation: Alarm | None) -> tuple[Delivery, Delivery]:
+        channels = Channels(self._title)
+        return Delivery(alarm, self._failed, channels), Delivery(escalation, self._failed, channels)
+
     def close(self) -> None:
         """Wait until the last alarms are out."""
-        self._delivery.close()
-        self._escalation.close()
+        until = time.monotonic() + LEAVE_S
+        self._delivery.close(until)
+        self._escalation.close(until)
 
     def _failed(self, title: str, error: str | None) -> None:
         self.log.error("alarm_failed", title=title, **({"error": error} if error else {}))

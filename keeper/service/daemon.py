@@ -26,7 +26,7 @@ from keeper.service.housekeeping import Housekeeping
 from keeper.service.opened import Opened
 from keeper.service.panic import Panic
 from keeper.service.renewal import Renewal, followed, take_up
-from keeper.service.standing import deltas, health, margins, needless, shortly
+from keeper.service.standing import deltas, health, is_in_the_dark, margins, needless, shortly
 from keeper.service.supervisor import Supervisor
 from keeper.service.watchful import Watchful, heartbeat_of
 from keeper.settings import Settings
@@ -187,13 +187,19 @@ class Daemon:
             is_judged = True
             self._went_well()
         await self._remember()
-        self._diary.saw(results, is_judged=is_judged)
+        await self._show(head, results, is_judged=is_judged)
+        await self._housekeeping.chores(head)
+
+    async def _show(self, head: BlockRef, results: tuple[Result, ...], *, is_judged: bool) -> None:
+        """Hand on what was seen. A block at which nothing could be seen to is no sign of life."""
+        is_seen = is_judged and not is_in_the_dark(results)
+        self._diary.saw(results, is_judged=is_seen)
         self._arming.begin(results)
         self._drill.begin()
         if is_judged:
             await self._watchful.saw(results)
+        if is_seen:
             self._supervisor.judged(f"{self._engine.terms.mode}, block {head.number}: {shortly(results)}")
-        await self._housekeeping.chores(head)
 
     async def _judge(self, head: BlockRef) -> tuple[Result, ...]:
         begun = time.monotonic()

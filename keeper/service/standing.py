@@ -6,11 +6,21 @@ from keeper.core.book.rules import BookAssessment
 from keeper.core.decide import NEEDLESS, Hold, asked_for
 from keeper.core.family import Family
 from keeper.core.lending.rules import LendingAssessment
+from keeper.core.reasons import Reason
 from keeper.core.rules import Unjudged
 from keeper.core.units import ratio_text
 from keeper.engine.lending import notices as lending
 from keeper.engine.perp import notices as perp
 from keeper.engine.result import AnyAssessment, Result
+
+AWAY = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
+"""Why nothing could be seen, or written down, that is no position's own fault."""
+
+
+def is_in_the_dark(results: tuple[Result, ...]) -> bool:
+    """Return whether nothing of what is kept could be seen to: such a block was not judged to its end."""
+    judged = [r.assessed for r in results]
+    return bool(judged) and all(isinstance(of, Unjudged) and of.doubt.reason in AWAY for of in judged)
 
 
 def standing(of: AnyAssessment | Unjudged) -> str:

@@ -16,7 +16,7 @@ from keeper.engine.result import Result
 from keeper.journal import JournalError
 from keeper.observe.heartbeat import Heartbeat
 from keeper.service.opened import Opened
-from keeper.service.standing import standing
+from keeper.service.standing import AWAY, standing
 from keeper.settings.model import Alerts
 
 LOW = 3
@@ -29,7 +29,6 @@ MOST_DEEDS = 10
 MOST_NAMED = 5
 MOST_POSITIONS = 30
 BLIND = (Reason.PRICE_STALE, Reason.PRICE_NOT_POSITIVE, Reason.PRICE_DEVIATES)
-AWAY = (Reason.NODE_AWAY, Reason.NODES_DISAGREE, Reason.JOURNAL_AWAY)
 CHAIN = (Reason.SEQUENCER_DOWN, Reason.SEQUENCER_RESTARTED)
 
 
@@ -74,7 +73,7 @@ class Watchful:
             title = doubt.reason.short[:1].upper() + doubt.reason.short[1:]
             subject = doubt.detail.split(" ")[0] if doubt.reason in BLIND else ""
             title = f"{subject}: {doubt.reason.short}" if subject else title
-            kept = f"{_some(whose)}: while it lasts nothing of it is sold; danger goes on being reported"
+            kept = f"While it lasts nothing of it is sold for {_some(whose)}; danger goes on being reported"
             said = sentence(doubt.detail, kept, doubt.reason.remedy)
             observer.raise_alarm(f"price:{key}", title, said)
         for key in self._doubted.keys() - found.keys():

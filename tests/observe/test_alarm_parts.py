@@ -185,7 +185,7 @@ def test_an_alarm_names_whom_figure_limit_what_was_done_and_what_you_can_do(stag
 
 
 STALE = Parts(
-    r"WETH: .*Loop: while",
+    r"WETH: .*sold for loop",
     r"updated 1 h \d+ min ago",
     r"heartbeat of 1 h",
     r"nothing of it is sold",
