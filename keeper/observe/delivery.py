@@ -18,6 +18,8 @@ MOST_WAITING = 200
 """Alarms that wait for an address; past that the oldest are dropped, and logged as not delivered."""
 HANGS_S = 60.0
 """An address that is at one message for so long does not deliver, whatever may become of it."""
+MOST_HANGING = 5
+"""Deliveries to one address that are left behind; past that it is waited for."""
 LEAVE_S = 20.0
 """How long the end of the process waits for what is not yet delivered."""
 
@@ -39,7 +41,8 @@ class AppriseAlarm:
             default_service_retry=DELIVERY_TRIES - 1,
             default_service_wait=DELIVERY_AGAIN_S,
             http_redirects=False,
-            async_mode=False,  # else all share one pool of threads, which the end of the process waits for
+            async_mode=False,  # else, and with a time limit of its own, all share one small pool of threads: a few
+            service_timeout=0,  # that hang would hold up every other address, and the end of the process
         )
         self.kind = ", ".join(dict.fromkeys(url.split(":", 1)[0] for url in urls))
         """What may be said of where it goes."""
@@ -111,6 +114,7 @@ class AddressQueue:
         self._channels = channels
         self._begun: tuple[float, str] | None = None
         """Since when it is at a message, and at which."""
+        self._hanging = list[threading.Thread]()
         self._given_up: tuple[float, str] | None = None
         """What it was at when the end waited for it in vain: nobody waits for the same twice."""
         channels.join(self, getattr(alarm, "kind", ""))
@@ -173,6 +177,21 @@ class AddressQueue:
             return self._waiting.popleft()
 
     def _deliver(self, alarm: Alarm, title: str, body: str) -> bool:
+        """Deliver in a thread that may be left behind: an answer without an end keeps no later message waiting."""
+        self._hanging = [one for one in self._hanging if one.is_alive()]
+        if len(self._hanging) >= MOST_HANGING:
+            self._hanging[0].join()
+        answered = list[bool]()
+        trying = threading.Thread(target=lambda: answered.append(self._tried(alarm, title, body)), daemon=True)
+        trying.start()
+        trying.join(HANGS_S)
+        if answered:
+            return answered[0]
+        self._hanging.append(trying)
+        self._failed(title, f"no answer within {HANGS_S:g} s")
+        return False
+
+    def _tried(self, alarm: Alarm, title: str, body: str) -> bool:
         try:
             delivered = alarm.notify(title, body)
         except Exception as error:  # noqa: BLE001 - a hundred plugins deliver; a defect of one is in the log, not lost

@@ -19,7 +19,7 @@ def seconds_to_rescue(scene: Scene) -> float:
         scene.crash()
         keeper.wait_for('"concluded"', 60)
         took_s = time.monotonic() - begun
-        assert keeper.stop(60) == 0
+        assert keeper.stop(60) == 0, keeper.log[-2500:]
     return took_s
 
 
