@@ -24,16 +24,18 @@ from keeper.core.family import Family
 from keeper.core.lending import figures as lending
 from keeper.core.lending.kind import LENDING
 from keeper.core.lending.position import Holding, Principal, Rates, Room
-from keeper.core.lending.rules import Rule
 from keeper.core.lending.seizure import CloseRule
+from keeper.core.perp.kind import PERP
 from keeper.core.prices import OraclePrice
 from keeper.core.risk.series import BadHistoryError, Bar, bars
+from keeper.core.rules import Rule
 from keeper.core.units import USD, WAD, Address, Amount, Bps, Usd, Wad, Wei, scaled
 from keeper.settings.model import Position, Signer
 from keeper.settings.rule_kinds import FORMS
 from keeper.settings.rule_schema import RuleTable
 from keeper.settings.rules import build_rule, rule_faults
 from keeper.venues.codec.abi import address
+from keeper.venues.registry import family_of
 
 Data = dict[str, Any]
 FORMAT = "keeper backtest 1"
@@ -52,7 +54,7 @@ class KeptWay:
     """One way to keep the account: its rules, and what a service takes of each sale (millionths)."""
 
     name: str
-    rules: tuple[Rule, ...]
+    rules: tuple[Rule[Any], ...]
     service_ppm: int = 0
 
 
@@ -66,6 +68,7 @@ class Understood:
     warm_up_s: int
     ways: tuple[KeptWay, ...]
     of: Data
+    family: Family = Family.LENDING
 
     @property
     def without_bars(self) -> Understood:
@@ -97,8 +100,9 @@ def understood(document: Data) -> Understood:
         files = {symbol: _bars(of) for symbol, of in document["prices"].items()}
         terms = document["terms"]
         oracle = OracleTerms(Bps(int(terms["deviation_bps"])), int(terms["heartbeat_s"]), int(terms["lag_blocks"]))
-        ways = tuple(_way(of) for of in document["ways"])
-        return Understood(files, oracle, int(terms["block_s"]), int(terms["warm_up_s"]), ways, document)
+        family = family_of(str(terms["venue"])) or Family.LENDING
+        ways = tuple(_way(of, family, str(terms["venue"])) for of in document["ways"])
+        return Understood(files, oracle, int(terms["block_s"]), int(terms["warm_up_s"]), ways, document, family)
     except BadHistoryError as error:
         raise BadBacktestError(f"prices: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
@@ -115,20 +119,21 @@ def _bars(of: Data) -> tuple[Bar, ...]:
     return bars(of["bars"], int(of["seconds"]))
 
 
-def _way(of: Data) -> KeptWay:
-    return KeptWay(str(of["name"]), tuple(rule_of(r) for r in of["rules"]), int(of.get("service_ppm", 0)))
+def _way(of: Data, family: Family, venue: str) -> KeptWay:
+    rules = tuple(rule_of(raw, family, venue) for raw in of["rules"])
+    return KeptWay(str(of["name"]), rules, int(of.get("service_ppm", 0)))
 
 
-def rule_of(raw: Mapping[str, Any]) -> Rule:
+def rule_of(raw: Mapping[str, Any], family: Family = Family.LENDING, venue: str = "") -> Rule[Any]:
     """Return a rule as settings write it, about the account. Raises BadBacktestError with every fault."""
     try:
         table = RuleTable.model_validate({**raw, "position": NAME})
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         raise BadBacktestError(f"rule {raw.get('name')}: {faults}") from None
-    if faults := "; ".join(rule_faults(table, FORMS[Family.LENDING], "")):
+    if faults := "; ".join(rule_faults(table, FORMS[family], venue)):
         raise BadBacktestError(f"rule {table.name}: {faults}")
-    return build_rule(table, LENDING)
+    return build_rule(table, PERP if family is Family.PERP else LENDING)
 
 
 def standing_of(read: Understood, prices: Mapping[str, int], at: int) -> PaperStanding:
@@ -199,34 +204,43 @@ def _holding(symbol: str, of: Data, price: int, at: int, supplied: Amount, owed:
     )
 
 
+def fees_of(read: Understood) -> PaperFees:
+    """Return what gas costs by time."""
+    gas: Sequence[Sequence[Any]] = read.of["gas"]
+    return PaperFees(
+        Wei(scaled(Decimal(read.of["terms"]["base_fee_gwei"]), GWEI)),
+        tuple(int(at) for at, _ in gas),
+        tuple(Wei(scaled(Decimal(fee), GWEI)) for _, fee in gas),
+    )
+
+
+def place_of(venue: str, signed_by: str) -> Position:
+    """Return the account as settings would have it: signed by its owner, or by a guardian."""
+    signer = OWNER if signed_by == "owner" else address("0x" + "22" * 20)
+    return Position(NAME, venue, OWNER, Signer("signer", signer, None, None, None, may_batch=True))
+
+
 def plot_of(read: Understood, way: KeptWay, standing: PaperStanding) -> Plot:
     """Return what is played for one way."""
     of, terms = read.of, read.of["terms"]
     listings = [
         PaperListing(h.asset, h.symbol, h.decimals, h.asset, h.asset, h.price.heartbeat_s) for h in standing.holdings
     ]
-    gas: Sequence[Sequence[Any]] = of["gas"]
-    fees = PaperFees(
-        Wei(scaled(Decimal(terms["base_fee_gwei"]), GWEI)),
-        tuple(int(at) for at, _ in gas),
-        tuple(Wei(scaled(Decimal(fee), GWEI)) for _, fee in gas),
-    )
     closes = CloseRule(
         Bps(int(terms["close_bps"])), Wad(scaled(Decimal(terms["close_all_at"]), WAD)),
         Usd(scaled(Decimal(terms["close_all_under_usd"]), USD)),
         tuple((h.asset, h.penalty) for h in standing.holdings if h.is_collateral) if terms.get("absorbs") else (),
     )  # fmt: skip
     lends = scaled(Decimal(terms.get("lends_usd") or "0"), USD)
-    signer = OWNER if of["account"]["signer"] == "owner" else address("0x" + "22" * 20)
     return Plot(
-        position=Position(NAME, str(terms["venue"]), OWNER, Signer("signer", signer, None, None, None, may_batch=True)),
+        position=place_of(str(terms["venue"]), of["account"]["signer"]),
         market=PaperMarket(tuple(listings), lends=lends > 0),
         standing=standing,
         assets=read.assets,
         rules=way.rules,
         terms=keeper_terms(terms),
         depth=Depth(Usd(scaled(Decimal(terms["depth_usd"]), USD)), int(terms["pool_fee_ppm"])).dearer(way.service_ppm),
-        fees=fees,
+        fees=fees_of(read),
         closes=closes,
         native=asset_of(terms["native"]) if terms["native"] in read.files else None,
         native_price=scaled(Decimal(terms["native_price"]), USD),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from keeper.backtest.lane import Mempool, PaperLane
 from keeper.backtest.market import PaperMarket
@@ -13,17 +13,20 @@ from keeper.backtest.movements import CourseMovements
 from keeper.backtest.reader import Quiet, SceneLogs, SceneReader, paper_network
 from keeper.backtest.rehearser import SceneRehearser
 from keeper.backtest.scene import PaperScene
+from keeper.backtest.stage import PaperChain
 from keeper.chain.fee_market import FeeMarket
 from keeper.chain.tolls import NO_TOLL, Toll
 from keeper.core.breaker import Breaker, BreakerTerms
 from keeper.core.decide import Safety
 from keeper.core.exposure import ExposureLimits
 from keeper.core.lending.rules import Rule
+from keeper.core.perp.rules import PerpRule
 from keeper.core.snapshot import LendingPosition
 from keeper.core.units import Address, Amount, Bps, Wei
 from keeper.engine.engine import Engine, Terms
 from keeper.engine.history import PerpMemory
 from keeper.engine.lending.balances import LentMemory
+from keeper.engine.ports import Logs, Reader
 from keeper.engine.state import State
 from keeper.execution.carriers import Batch
 from keeper.execution.encoding import Venues, allow_list
@@ -34,6 +37,8 @@ from keeper.observe.observer import Observer
 from keeper.settings.model import Position
 from keeper.venues.codec.abi import address
 
+R = TypeVar("R", bound=Reader)
+AnyChain = PaperChain[Any]
 BATCH = address("0x" + "7702" * 10)
 """The account contract that makes one transaction of a plan, on paper."""
 
@@ -68,7 +73,7 @@ class KeeperTerms:
 class SceneClock:
     """The scene's time; who sleeps does not keep it waiting."""
 
-    scene: PaperScene
+    scene: AnyChain
 
     def monotonic(self) -> float:
         """Return the scene's time."""
@@ -98,14 +103,55 @@ class SceneFees:
 
 
 @dataclass(frozen=True, slots=True)
-class OnPaper:
+class OnPaper(Generic[R]):
     """An engine, and who waits for blocks of it."""
 
     engine: Engine
-    reader: SceneReader
+    reader: R
     pool: Mempool
     journal: PaperJournal
     lane: PaperLane
+
+
+def paper_engine(
+    scene: AnyChain,
+    reader: R,
+    logs: Logs,
+    signer: Address,
+    terms: KeeperTerms,
+    movements: CourseMovements | None,
+    rules: Sequence[Rule] = (),
+    perp_rules: Sequence[PerpRule] = (),
+) -> OnPaper[R]:
+    """Return an engine over a scene that has nobody yet who sends."""
+    journal, pool = PaperJournal(), Mempool()
+    simulator = SceneRehearser(scene)
+    engine = Engine(
+        terms=Terms(
+            "live",
+            terms.safety,
+            terms.swap_deadline_s,
+            terms.max_fee,
+            "live",
+            terms.fee_share,
+            exposure=terms.exposure,
+            breaker=terms.breaker,
+        ),
+        state=State(tuple(rules), warms_up=False, breaker=None if terms.breaker is None else Breaker(terms.breaker)),
+        reader=reader,
+        rehearser=Upon(simulator),
+        rehearser_ahead=simulator,
+        journal=journal,
+        logs=logs,
+        fees=SceneFees(),
+        feed=Quiet(),
+        clock=SceneClock(scene),
+        observer=PaperObserver("live", None, 3600, lambda: float(scene.now)),
+        perps=PerpMemory(journal, "paper", tuple(perp_rules), (), ()),
+        lent=LentMemory(journal, "paper", False),
+        movements=movements,
+    )
+    return OnPaper(engine, reader, pool, journal, PaperLane(scene, journal, pool, signer, terms.delay))
 
 
 def engine_on_paper(
@@ -118,43 +164,19 @@ def engine_on_paper(
     native: Address,
     heartbeat_s: int,
     native_symbol: str,
-) -> OnPaper:
-    """Return the engine over a scene."""
-    signer, journal, pool = position.spender, PaperJournal(), Mempool()
+) -> OnPaper[SceneReader]:
+    """Return the engine over a scene of a loan."""
+    signer = position.spender
     batch = BATCH if terms.in_one else None
     network = paper_network(position.venue, scene.course.block_s, native, heartbeat_s, batch)
     reader = SceneReader(scene, position, market, network, native_symbol)
-    simulator = SceneRehearser(scene)
     known = [x.asset for x in market.listings]
     venues = Venues(market, reader.exchanges, reader.lenders)
     scene.decoders = dict(allow_list(venues, known, Batch(signer, BATCH, is_delegated=True)))
-    lane = PaperLane(scene, journal, pool, signer, terms.delay)
-    engine = Engine(
-        terms=Terms(
-            "live",
-            terms.safety,
-            terms.swap_deadline_s,
-            terms.max_fee,
-            "live",
-            terms.fee_share,
-            batches={signer: batch} if batch else {},
-            exposure=terms.exposure,
-            breaker=terms.breaker,
-        ),
-        state=State(tuple(rules), warms_up=False, breaker=None if terms.breaker is None else Breaker(terms.breaker)),
-        reader=reader,
-        rehearser=Upon(simulator),
-        rehearser_ahead=simulator,
-        journal=journal,
-        logs=SceneLogs(scene),
-        fees=SceneFees(),
-        feed=Quiet(),
-        clock=SceneClock(scene),
-        observer=PaperObserver("live", None, 3600, lambda: float(scene.now)),
-        perps=PerpMemory(journal, "paper", (), (), ()),
-        lent=LentMemory(journal, "paper", False),
-        movements=movements,
-    )
+    made = paper_engine(scene, reader, SceneLogs(scene), signer, terms, movements, rules)
+    engine, lane = made.engine, made.lane
+    if batch:
+        engine.terms.batches[signer] = batch
 
     async def read_position(name: str, _: int | None) -> LendingPosition:
         return reader.position(name, scene.seen(), scene.block())
@@ -165,4 +187,4 @@ def engine_on_paper(
     nobody: Any = None
     lending = LendingParts(lane, engine.venues, read_position, read_held, terms.max_fee, terms.safety.health_floor)
     engine.senders = {signer: Executor(lane, terms.max_fee, lending, nobody)}
-    return OnPaper(engine, reader, pool, journal, lane)
+    return made

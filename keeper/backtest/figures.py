@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from keeper.backtest.course import PriceCourse
 from keeper.backtest.life import Life, Plot
-from keeper.backtest.play import worth
+from keeper.backtest.scene import worth
 from keeper.backtest.standing import PaperStanding
 from keeper.core.units import HOUR_S, USD, WAD
 
@@ -68,7 +69,7 @@ class Outturn:
         return self.liquidated_usd + self.kept_usd
 
 
-def track(plot: Plot, course: PriceCourse, life: Life) -> Track:
+def track(plot: Plot, course: PriceCourse, life: Life[PaperStanding]) -> Track:
     """Return how the account stood at every block of the course from its begin on."""
     at = course.at[life.begins :]
     prices = course.answers[life.begins :].astype(np.float64)
@@ -104,15 +105,19 @@ def _stretch(
     return health, own, owed
 
 
-def outturn(plot: Plot, course: PriceCourse, life: Life, stood: Track | None = None) -> Outturn:
+def outturn(plot: Plot, course: PriceCourse, life: Life[PaperStanding], stood: Track | None = None) -> Outturn:
     """Return what came of a life."""
     of = track(plot, course, life) if stood is None else stood
+    danger = of.health < plot.terms.safety.emergency_health / WAD
+    return reckoned(of, life, worth(life.stands[0][1]), danger)
+
+
+def reckoned(of: Track, life: Life[Any], began: int, danger: npt.NDArray[np.bool_]) -> Outturn:
+    """Return what came of a life that stood so, with what its owner began, and where it was in danger."""
     taken = [deed for deed in life.deeds if deed.how == "liquidated"]
     plans = [deed for deed in life.deeds if deed.how != "liquidated"]
     lasts = np.diff(of.at, append=of.at[-1])
-    emergency = plot.terms.safety.emergency_health / WAD
     least = min([float(of.health.min()), *(deed.health / WAD for deed in life.deeds)])
-    began = worth(life.stands[0][1])
     ended = round(float(of.equity[-1]) * USD)
     changes = _hourly(of)
     mean_debt = float((of.debt * lasts).sum() / max(1, lasts.sum()))
@@ -129,7 +134,7 @@ def outturn(plot: Plot, course: PriceCourse, life: Life, stood: Track | None = N
         began_usd=began,
         ended_usd=ended,
         least_health=least,
-        danger_s=int(lasts[of.health < emergency].sum()),
+        danger_s=int(lasts[danger].sum()),
         unmeasured_s=life.unmeasured_s,
         drawdown=fall,
         sharpe=_ratio(changes, changes),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from keeper.backtest.memory import PaperJournal
 from keeper.backtest.paper_bundle import TOO_LITTLE
-from keeper.backtest.scene import PaperScene
+from keeper.backtest.stage import PaperChain
 from keeper.chain.accounts import Receipt
 from keeper.chain.fees import LEAST_TIP, is_payable
 from keeper.core.occurrences import Occurrence, What
@@ -90,7 +91,9 @@ class PaperLane:
     delegate: Address | None = None
     """It delegates to nobody."""
 
-    def __init__(self, scene: PaperScene, journal: PaperJournal, pool: Mempool, signer: Address, delay: int) -> None:
+    def __init__(
+        self, scene: PaperChain[Any], journal: PaperJournal, pool: Mempool, signer: Address, delay: int
+    ) -> None:
         self.signer = PaperSigner(signer)
         self.holder = OwnKey(signer)
         self._scene, self._rows, self._pool, self._delay = scene, journal, pool, delay

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from keeper.backtest.depth import Depth
 from keeper.backtest.engine_on_paper import KeeperTerms
 from keeper.backtest.market import PaperMarket
 from keeper.backtest.scene import PaperFees
+from keeper.backtest.stage import PlayedDeed
 from keeper.backtest.standing import PaperStanding
 from keeper.core.lending.rules import Rule
 from keeper.core.lending.seizure import CloseRule
 from keeper.core.units import Address
 from keeper.settings.model import Position
+
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +44,12 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedDeed:
-    """Something that changed the account: a plan, or a liquidation."""
-
-    at: int
-    what: str
-    how: str
-    """``restored``, ``partial``, ``failed``, ``cancelled``, or ``liquidated``."""
-    health: int
-    """Before it, Wad."""
-    health_after: int
-    loss_usd: int = 0
-    """Of a liquidation: what it took beyond the debt it paid."""
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Generic[S]):
     """What an account lived through."""
 
     begins: int
     """Place in the course where it begins."""
-    stands: tuple[tuple[int, PaperStanding], ...]
+    stands: tuple[tuple[int, S], ...]
     """From when on it stood how: each change of balances."""
     deeds: tuple[PlayedDeed, ...]
     gas_usd: int

@@ -7,10 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from keeper.journal.decisions import NO_FAULT_OF_THE_PLAN, PRICE_MOVED, Decision, Doing, Entry, Mode, NewDecision
+from keeper.journal.decisions import (
+    NO_FAULT_OF_THE_PLAN,
+    PRICE_MOVED,
+    Decision,
+    Doing,
+    Entry,
+    Mode,
+    NewDecision,
+    prices_written,
+)
 from keeper.journal.facts import Turn
 from keeper.journal.signed import Transaction
 from keeper.journal.transactions import CALM_S, LONGEST_DANGER_S
@@ -97,7 +105,7 @@ class PaperJournal:
         if not found:
             return {}
         inputs: Any = max(found, key=lambda row: row.made.block_timestamp).made.inputs
-        return {str(b["asset"]): int(Decimal(b["price_usd"]).scaleb(8)) for b in inputs["position"]["balances"]}
+        return prices_written(inputs["position"])
 
     async def failed_since(self, position: str, rule: str, timestamp: int, doing: Doing = "act") -> int:
         """Return how many plans of a rule failed since, and through a fault of their own."""

@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from keeper.backtest.calm import Extremes, after_calm, has_sides, may_skip
 from keeper.backtest.course import PriceCourse
 from keeper.backtest.engine_on_paper import OnPaper, PaperObserver, engine_on_paper
-from keeper.backtest.life import Life, PlayedDeed, Plot
+from keeper.backtest.life import Life, Plot
 from keeper.backtest.movements import CourseMovements
 from keeper.backtest.scene import PaperScene
+from keeper.backtest.stage import PlayedDeed, Stage
 from keeper.backtest.standing import PaperStanding
 from keeper.core.decide import Hold
 from keeper.core.lending import figures as lending
 from keeper.core.lending.rules import LendingAssessment
 from keeper.core.reasons import Reason
 from keeper.core.rules import looks_ahead
-from keeper.core.units import DAY_S, WAD, scaled
+from keeper.core.units import DAY_S, WAD
 from keeper.engine.cycle import cycle
 from keeper.engine.lending.assess import judge
 from keeper.engine.result import Result
 
+S = TypeVar("S")
 PACE_BLOCKS = 6
 """Blocks before one that is played whose prices the engine has seen: a daemon sees every block."""
 LONGEST_REST_S = 30 * DAY_S
@@ -36,42 +38,26 @@ MOST_TURNS = 20_000
 """Times that tasks may take turns within one block."""
 
 
-@dataclass(slots=True)
-class Stage:
-    """The scene while it is played."""
-
-    plot: Plot
-    scene: PaperScene
-    paper: OnPaper | None
-    stands: list[tuple[int, PaperStanding]] = field(default_factory=list)
-    deeds: list[PlayedDeed] = field(default_factory=list)
-    costs: list[tuple[int, int]] = field(default_factory=list)
-    kept: int = 0
-    played: int = 0
-    unmeasured_s: int = 0
-    unmeasured_since: int | None = None
-    asked: int = 0
-    """Blocks in a row at which a rule asked for what it did not get."""
-    shown: int = 0
-    """Answers of the oracle that the circuit breaker has seen."""
-    noted: int = 0
-    """Plans of the journal that are written down as deeds."""
-
-
 async def play(
     plot: Plot, course: PriceCourse, begins_at: int, extremes: Extremes | None = None, movements: object = None
-) -> Life:
+) -> Life[PaperStanding]:
     """Play a course from a time on. Without ``extremes`` every block that an oracle answered at is judged."""
     begins = course.index(begins_at)
     stage = _stage(plot, course, int(course.at[begins]), movements)
-    place, wake = begins, None
+    if extremes is not None:
+        stage.rests = lambda on, place: _after_calm(on, plot, extremes, place)
+    return await lived(stage, begins)
+
+
+async def lived(stage: Stage[S], begins: int) -> Life[S]:
+    """Play what is on the stage from a place of its course on."""
+    course, place, wake = stage.scene.course, begins, None
     while True:
         following = int(course.at[place]) if place < len(course.at) else None
-        if following is None and wake is None:
+        coming = [x for x in (following, wake, stage.scene.due) if x is not None]
+        if not coming or min(coming) > course.ends:
             break
-        at = min(x for x in (following, wake) if x is not None)
-        if at > course.ends:
-            break
+        at = min(coming)
         place += following == at
         results = await _block(stage, at)
         _measured(stage, at, is_known=not any(h.reason is Reason.HISTORY_SHORT for r in results for h in r.holds))
@@ -83,7 +69,7 @@ async def play(
             wake = course.time(course.number(wake))
         else:
             wake, stage.asked = None, 0
-            place = place if extremes is None else _after_calm(stage, extremes, place)
+            place = stage.rests(stage, place)
     _measured(stage, course.ends, is_known=True)
     return Life(
         begins, tuple(stage.stands), tuple(stage.deeds), stage.scene.gas_usd, stage.kept, tuple(stage.costs),
@@ -91,14 +77,14 @@ async def play(
     )  # fmt: skip
 
 
-def _measured(stage: Stage, at: int, *, is_known: bool) -> None:
+def _measured(stage: Stage[S], at: int, *, is_known: bool) -> None:
     """Count the time since the last block at which a rule could not be judged."""
     if stage.unmeasured_since is not None:
         stage.unmeasured_s += at - stage.unmeasured_since
     stage.unmeasured_since = None if is_known else at
 
 
-def _stage(plot: Plot, course: PriceCourse, at: int, movements: object) -> Stage:
+def _stage(plot: Plot, course: PriceCourse, at: int, movements: object) -> Stage[PaperStanding]:
     scene = PaperScene(
         course=course,
         assets=plot.assets,
@@ -108,12 +94,13 @@ def _stage(plot: Plot, course: PriceCourse, at: int, movements: object) -> Stage
         fees=plot.fees,
         native=plot.native,
         native_price=plot.native_price,
+        closes=plot.closes,
         lends_usd=plot.lends_usd,
         receipts=plot.market.receipts,
         fixed={h.asset: h.price.answer for h in plot.standing.holdings if h.asset not in plot.assets},
     )
     scene.standing = scene.seen()
-    stage = Stage(plot, scene, None, [(at, scene.standing)])
+    stage = Stage[PaperStanding](scene, None, stands=[(at, scene.standing)])
     if plot.rules:
         measures = movements if isinstance(movements, CourseMovements) else None
         stage.paper = engine_on_paper(
@@ -123,20 +110,24 @@ def _stage(plot: Plot, course: PriceCourse, at: int, movements: object) -> Stage
     return stage
 
 
-async def _block(stage: Stage, at: int) -> Sequence[Result]:
+async def _block(stage: Stage[S], at: int) -> Sequence[Result]:
     """Play one block: the oracle has answered, liquidators are right behind it, then comes what was sent."""
-    stage.scene.now = at
-    _liquidators(stage)
+    scene = stage.scene
+    scene.now = at
+    if (taken := scene.forced()) is not None:
+        stage.deeds.append(taken)
+        stage.stands.append((at, scene.standing))
+    before, gas = scene.standing, scene.gas_usd
+    changed = scene.carried_out()
     if stage.paper is None:
         return ()
-    engine, block = stage.paper.engine, stage.scene.block()
-    before, gas = stage.scene.standing, stage.scene.gas_usd
+    engine, block = stage.paper.engine, scene.block()
     stage.paper.pool.reached(block.number)
     await _quiet(stage.paper)
-    if stage.scene.standing is not before:
+    if changed or scene.standing is not before:
         _kept(stage, before, gas)
     _see_what_was_left_out(stage, block.number)
-    results = await cycle(engine, block)
+    results: Sequence[Result] = await cycle(engine, block)
     await _quiet(stage.paper)
     if isinstance(engine.observer, PaperObserver) and engine.observer.defect is not None:
         raise engine.observer.defect
@@ -145,10 +136,9 @@ async def _block(stage: Stage, at: int) -> Sequence[Result]:
     return results
 
 
-def _see_what_was_left_out(stage: Stage, until: int) -> None:
+def _see_what_was_left_out(stage: Stage[S], until: int) -> None:
     """Show the engine the prices before a block that is judged: a daemon sees every block."""
     scene, paper = stage.scene, stage.paper
-    assert paper is not None  # noqa: S101 - whoever judges blocks
     state, course = paper.engine.state, scene.course
     for number in range(max(1, until - PACE_BLOCKS), until):
         state.pace.saw(number, scene.answers(course.time(number)))
@@ -160,34 +150,15 @@ def _see_what_was_left_out(stage: Stage, until: int) -> None:
         stage.shown = before
 
 
-def _liquidators(stage: Stage) -> None:
-    scene = stage.scene
-    before = scene.seen().health
-    if before >= WAD:
-        return
-    taken = scene.liquidate(stage.plot.closes)
-    if taken is not None:
-        what = f"{taken.count} × liquidated" if taken.count > 1 else "liquidated"
-        stage.deeds.append(PlayedDeed(scene.now, what, "liquidated", before, scene.standing.health, taken.loss))
-        stage.stands.append((scene.now, scene.standing))
-
-
-def _kept(stage: Stage, before: PaperStanding, gas: int) -> None:
+def _kept(stage: Stage[S], before: S, gas: int) -> None:
     """Add what a plan that was mined cost: its gas, and what it is worth less by the oracle's prices."""
     scene = stage.scene
-    was = before.later(scene.now).priced(*scene.said(scene.now))
-    stage.kept += worth(was) - worth(scene.seen()) + scene.gas_usd - gas
+    stage.kept += scene.worth_of(before) - scene.worth_of(scene.standing) + scene.gas_usd - gas
     stage.costs.append((scene.now, scene.gas_usd))
     stage.stands.append((scene.now, scene.standing))
 
 
-def worth(s: PaperStanding) -> int:
-    """Return what an owner has: supplies less debts, and the wallet's tokens. Dollars of 10^-8."""
-    own = sum(h.usd_down(h.supplied) - h.usd_up(h.borrowed) for h in s.holdings)
-    return own + sum(h.usd_down(s.wallet.get(h.asset, 0)) for h in s.holdings)
-
-
-async def _quiet(paper: OnPaper) -> None:
+async def _quiet(paper: OnPaper[Any]) -> None:
     """Let all tasks go on until they have ended or wait for a block."""
     flights = paper.engine.state.in_flight
     for _ in range(MOST_TURNS):
@@ -199,7 +170,7 @@ async def _quiet(paper: OnPaper) -> None:
     raise RuntimeError("a plan neither ends nor waits for a block")
 
 
-def _note(stage: Stage) -> None:
+def _note(stage: Stage[S]) -> None:
     """Write down the plans that have come to their end."""
     paper = stage.paper
     rows = [] if paper is None else paper.journal.rows
@@ -210,13 +181,10 @@ def _note(stage: Stage) -> None:
         stage.noted += 1
         if row.made.kind != "act":
             continue
-        judged = row.made.inputs["position"]  # type: ignore[call-overload]
         reason = (row.outcome or {}).get("reason", "")
         what = row.made.summary if row.kind in ("restored", "partial") else f"{row.made.summary}: {reason}"
-        before = scaled(Decimal(judged["protocol"]["health_factor"]), WAD)
-        stage.deeds.append(
-            PlayedDeed(row.made.block_timestamp, what, row.kind or "", before, stage.scene.seen().health)
-        )
+        before = stage.scene.figure_in(row.made.inputs["position"])
+        stage.deeds.append(PlayedDeed(row.made.block_timestamp, what, row.kind or "", before, stage.scene.figure))
 
 
 CAN_WAIT = (
@@ -231,9 +199,9 @@ def _is_restless(results: Sequence[Result]) -> bool:
     return any(not isinstance(r.decision, Hold) or any(h.reason not in CAN_WAIT for h in r.holds) for r in results)
 
 
-def _after_calm(stage: Stage, extremes: Extremes, place: int) -> int:
+def _after_calm(stage: Stage[PaperStanding], plot: Plot, extremes: Extremes, place: int) -> int:
     """Return the next place of the course at which anything could happen."""
-    scene, plot, course = stage.scene, stage.plot, stage.scene.course
+    scene, course = stage.scene, stage.scene.course
     columns = {asset: i for i, asset in enumerate(plot.assets)}
     seen = scene.seen()
     if place >= len(course.at) or not may_skip(plot.rules) or not has_sides(seen, columns):
@@ -260,7 +228,7 @@ def _after_calm(stage: Stage, extremes: Extremes, place: int) -> int:
     return place
 
 
-def _is_quiet(stage: Stage, s: PaperStanding) -> bool:
+def _is_quiet(stage: Stage[PaperStanding], s: PaperStanding) -> bool:
     """Return whether no liquidator and no rule would act on an account as it stands, by the engine's own judgement."""
     if lending.health_factor(s.account) < WAD:
         return False

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from keeper.backtest.market import PaperMarket
+from keeper.backtest.one_node import OneNode
 from keeper.backtest.paper_account import PaperAccount
 from keeper.backtest.paper_calls import EXCHANGE, LENDERS, MULTICALL, TABLE
 from keeper.backtest.paper_exchange import PaperExchange
@@ -17,7 +18,6 @@ from keeper.core.lending import figures as lending
 from keeper.core.lending.plan import Allowances
 from keeper.core.lending.position import LendingPosition
 from keeper.core.lending.quotes import Quote, QuoteRequest, Quotes, sizes
-from keeper.core.lending.rules import Rule
 from keeper.core.occurrences import Occurrence
 from keeper.core.snapshot import BlockRef, Snapshot, Wallet
 from keeper.core.units import Address, Amount, Bps, Wei
@@ -47,14 +47,14 @@ def paper_network(venue: str, block_s: int, native: Address, heartbeat_s: int, b
     )
 
 
-class SceneReader:
+class SceneReader(OneNode):
     """Answers from the scene."""
 
     def __init__(
         self, scene: PaperScene, position: Position, market: PaperMarket, network: Network, symbol: str
     ) -> None:
+        super().__init__(scene.block)
         self.scene, self.network, self.market = scene, network, market
-        self.also: tuple[Read, ...] = ()
         self.positions = {position.name: position}
         self._account = PaperAccount(market, position.owner)
         used = {x.asset: x for x in market.listings}
@@ -63,10 +63,6 @@ class SceneReader:
         )
         self.lenders: Mapping[str, Lender] = {LENDERS: PaperLender()} if market.lends else {}
         self.exchanges: Mapping[str, Exchange] = {EXCHANGE: PaperExchange()}
-
-    async def head(self) -> BlockRef:
-        """Return the block that is being played."""
-        return self.scene.block()
 
     async def snapshot(self, block: BlockRef) -> Snapshot:
         """Return the account and its wallet."""
@@ -85,22 +81,6 @@ class SceneReader:
         return LendingPosition(
             name, self.positions[name].venue, self._account.owner, block, of.holdings, of.model, figures
         )
-
-    async def read(self, block: BlockRef, probe: Probe[T]) -> T:
-        """Return what a probe finds."""
-        return probe.decode(await self.answers(block, probe.reads))
-
-    async def confirmed(self, block: BlockRef, probe: Probe[T]) -> T:
-        """Return the same: there is one node."""
-        return await self.read(block, probe)
-
-    async def answers(self, block: BlockRef, reads: Sequence[Read]) -> list[Answer]:
-        """Return that all is as it stands now."""
-        return [b"" for _ in reads]
-
-    async def code(self, block: BlockRef, address: Address) -> bytes:
-        """Return that an account is a plain one."""
-        return b""
 
     async def quotes(self, block: BlockRef, requests: Iterable[QuoteRequest]) -> Quotes:
         """Return what the pools would charge, at several sizes."""
@@ -141,15 +121,6 @@ class SceneReader:
     def perp_account(self, name: str) -> PerpAccount:
         """There is none."""
         raise KeyError(name)
-
-    def follow(self, rules: tuple[Rule, ...]) -> None:
-        """There is no fleet."""
-
-    def keep_close(self, names: Iterable[str]) -> None:
-        """All is read in full."""
-
-    def compare_first(self, names: Iterable[str]) -> None:
-        """There is one node."""
 
 
 class Quiet:

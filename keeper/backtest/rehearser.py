@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from keeper.backtest.scene import PaperScene
+from keeper.backtest.stage import PaperChain
 from keeper.chain.simulation import NO_CODES, Codes, Simulated, Simulation, Turn
 from keeper.core.snapshot import BlockRef
 from keeper.core.units import Address, Wei
@@ -16,7 +17,7 @@ from keeper.venues.ports import Call, Read
 class SceneRehearser:
     """Runs calls on how things stand."""
 
-    scene: PaperScene
+    scene: PaperChain[Any]
     where: str = "on paper"
 
     async def run(

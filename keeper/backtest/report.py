@@ -3,109 +3,50 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
 
 from keeper.backtest.calm import Extremes
-from keeper.backtest.course import Inside, PriceCourse, course
-from keeper.backtest.document import BadBacktestError, Data, Understood, digest, plot_of, standing_of, understood
-from keeper.backtest.figures import NO_DEBT, Outturn, Track, outturn, track
-from keeper.backtest.life import Life, Plot
-from keeper.backtest.movements import CourseMovements
+from keeper.backtest.course import Inside
+from keeper.backtest.document import Data, Understood, plot_of, standing_of, understood
+from keeper.backtest.figures import Outturn, outturn, track
+from keeper.backtest.perp_report import perp_report
 from keeper.backtest.play import play
+from keeper.backtest.played import Ground, Played, course_of, movements_of, points_of, reported, shown_figure
 from keeper.backtest.standing import PaperStanding
-from keeper.core.risk.series import BadHistoryError
+from keeper.core.family import Family
 from keeper.core.units import WAD, decimal_of
 
-SHOWN = 240
-"""Points of a chart."""
 
-
-@dataclass(slots=True)
-class Ground:
-    """One order of the extremes inside bars: its course, and what is worked out of it once for all ways."""
-
-    inside: Inside
-    course: PriceCourse
-    extremes: Extremes
-    begins: int
-    standing: PaperStanding
-    movements: CourseMovements
-
-    @property
-    def measures(self) -> CourseMovements:
-        """Return measures for one account; what was measured is shared."""
-        of = self.movements
-        return CourseMovements(
-            of.course, of.drivers, of.heartbeat_s, of.every_s, of.still, measured=of.measured, ticks=of.ticks
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """One way on one order of the extremes."""
-
-    inside: Inside
-    plot: Plot
-    life: Life
-    came_to: Outturn
-    stood: Track
-
-    @property
-    def badness(self) -> tuple[bool, int]:
-        """What is worse: liquidated, then poorer at the end."""
-        return not self.came_to.survived, -self.came_to.ended_usd
-
-
-def ground_of(read: Understood, inside: Inside) -> Ground:
-    """Return the course of one order. Raises BadBacktestError."""
-    try:
-        made = course(read.files, inside, read.oracle, read.block_s, is_whole=read.is_whole)
-    except BadHistoryError as error:
-        raise BadBacktestError(f"prices: {error}") from None
-    at = made.begins + read.warm_up_s
-    if at >= made.ends:
-        days = (made.ends - made.begins) // 86_400
-        raise BadBacktestError(f"the prices last {days} days, and the warm-up is longer; make --warm-up shorter")
-    begins = int(made.at[made.index(at)])
+def ground_of(read: Understood, inside: Inside) -> Ground[PaperStanding]:
+    """Return the course of one order, and the loan that begins on it. Raises BadBacktestError."""
+    made, begins = course_of(read, inside)
     row = made.answers[made.index(begins)]
     standing = standing_of(read, {s: int(row[i]) for i, s in enumerate(made.symbols)}, begins)
     drivers = dict(zip(read.assets, made.symbols, strict=True))
     still = {h.asset: h.price.answer for h in standing.holdings if h.asset not in drivers}
-    every = int(read.of["terms"]["measure_s"])
-    moves = CourseMovements(made, drivers, read.oracle.heartbeat_s, every, still, measured={})
-    return Ground(inside, made, Extremes(made), begins, standing, moves)
+    return Ground(inside, made, Extremes(made), begins, standing, movements_of(read, made, still))
 
 
 def report(document: Data, *, all_blocks: bool = False) -> Data:
     """Return what came of every way. Raises BadBacktestError."""
     read = understood(document)
+    if read.family is Family.PERP:
+        return perp_report(read)
     grounds = [ground_of(read, inside) for inside in Inside]
-    ways = [_told(_played(read, grounds, i, all_blocks=all_blocks)) for i in range(len(read.ways))]
-    of = grounds[0].course
-    return {
-        "digest": digest(document),
-        "begins": grounds[0].begins,
-        "ends": of.ends,
-        "answers": len(of.at),
-        "gaps": of.gaps,
-        "health": decimal_of(grounds[0].standing.health, 18, 6),
-        "ways": [{"name": way.name, **told} for way, told in zip(read.ways, ways, strict=True)],
-    }
+    health = decimal_of(grounds[0].standing.health, 18, 6)
+
+    def played(ground: Ground[PaperStanding], way: int) -> Played:
+        return play_on(read, ground, way, all_blocks=all_blocks)
+
+    return reported(read, grounds, {"health": health}, played, _told)
 
 
-def _played(read: Understood, grounds: list[Ground], way: int, *, all_blocks: bool) -> list[Played]:
-    return [play_on(read, ground, way, all_blocks=all_blocks) for ground in grounds]
-
-
-def play_on(read: Understood, ground: Ground, way: int, *, all_blocks: bool = False) -> Played:
+def play_on(read: Understood, ground: Ground[PaperStanding], way: int, *, all_blocks: bool = False) -> Played:
     """Return what came of one way on one order of the extremes."""
     plot = plot_of(read, read.ways[way], ground.standing)
     extremes = None if all_blocks else ground.extremes
     life = asyncio.run(play(plot, ground.course, ground.begins, extremes, ground.measures))
     stood = track(plot, ground.course, life)
-    return Played(ground.inside, plot, life, outturn(plot, ground.course, life, stood), stood)
+    return Played(ground.inside, life, outturn(plot, ground.course, life, stood), stood)
 
 
 def _told(both: list[Played]) -> Data:
@@ -118,12 +59,12 @@ def _told(both: list[Played]) -> Data:
         "other_order": {"inside": other.inside.value, **figures_said(other.came_to)},
         "deeds": [
             {
-                "at": deed.at, "what": deed.what, "how": deed.how, "health": _health(deed.health / WAD),
-                "health_after": _health(deed.health_after / WAD), "lost_usd": decimal_of(deed.loss_usd, 8, 2),
+                "at": deed.at, "what": deed.what, "how": deed.how, "health": shown_figure(deed.health / WAD),
+                "health_after": shown_figure(deed.health_after / WAD), "lost_usd": decimal_of(deed.loss_usd, 8, 2),
             }
             for deed in worse.life.deeds
         ],
-        "track": list(_points(worse.stood)),
+        "track": list(points_of(worse.stood)),
     }  # fmt: skip
 
 
@@ -140,7 +81,7 @@ def figures_said(of: Outturn) -> Data:
         "failed": of.failed,
         "began_usd": decimal_of(of.began_usd, 8, 2),
         "ended_usd": decimal_of(of.ended_usd, 8, 2),
-        "least_health": _health(of.least_health),
+        "least_health": shown_figure(of.least_health),
         "danger_s": of.danger_s,
         "unmeasured_s": of.unmeasured_s,
         "drawdown": f"{of.drawdown:.6f}",
@@ -152,15 +93,3 @@ def figures_said(of: Outturn) -> Data:
 
 def _ratio(of: float | None) -> str | None:
     return None if of is None else f"{of:.4f}"
-
-
-def _health(of: float) -> str | None:
-    return None if of >= NO_DEBT else f"{of:.6f}"
-
-
-def _points(of: Track) -> Iterator[list[Any]]:
-    """Yield time, health and equity, of each stretch where health is lowest."""
-    step = max(1, len(of.at) // SHOWN)
-    for begin in range(0, len(of.at), step):
-        place = begin + int(of.health[begin : begin + step].argmin())
-        yield [int(of.at[place]), _health(float(of.health[place])), f"{of.equity[place]:.2f}"]

@@ -5,15 +5,18 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
 
 from keeper.backtest.course import PriceCourse
 from keeper.backtest.depth import Depth
 from keeper.backtest.paper_bundle import Followed
+from keeper.backtest.stage import Made, PlayedDeed
 from keeper.backtest.standing import PaperStanding, RevertError, done
-from keeper.core.lending.seizure import CloseRule, Taken, seized
+from keeper.core.lending.seizure import WHOLE, CloseRule, Taken, seized
 from keeper.core.occurrences import Occurrence, What
 from keeper.core.snapshot import BlockRef
-from keeper.core.units import Address, Amount, Wei, mul_div_down, mul_div_up, usd_text
+from keeper.core.units import WAD, Address, Amount, Wei, mul_div_down, mul_div_up, scaled, usd_text
 from keeper.execution.policy import opened
 from keeper.venues.contracts.transfers import Transfer
 from keeper.venues.effects import (
@@ -60,17 +63,6 @@ class PaperFees:
         return self.of[place - 1] if place else self.usual
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """What became of one call: how it stands after it, what it took, and why it reverted where it did."""
-
-    after: PaperStanding
-    gas: int
-    error: str | None = None
-    moved: tuple[Transfer, ...] = ()
-    """What tokens say that it moved, where others held it on its way."""
-
-
 @dataclass(slots=True)
 class PaperScene:
     """Everything at the block that is being played."""
@@ -85,6 +77,8 @@ class PaperScene:
     native: Address | None
     """Whose price the native currency has; None where it is ``native_price``."""
     native_price: int
+    closes: CloseRule = WHOLE
+    """How much of a debt one liquidation may pay back."""
     decoders: dict[Address, Decoder] = field(default_factory=dict)
     """What calls to each contract do."""
     gas_wei: int = 0
@@ -151,7 +145,7 @@ class PaperScene:
         held = self.standing.holdings
         return {h.asset: Amount(self.lends_usd * h.unit // self.pool_price(h.asset, self.now)) for h in held}
 
-    def run(self, s: PaperStanding, call: Call) -> Made:
+    def run(self, s: PaperStanding, call: Call) -> Made[PaperStanding]:
         """Return what a call does to an account: all of it, or nothing but its gas."""
         gas, after, moved = BEGIN_GAS, s, tuple[Transfer, ...]()
         try:
@@ -166,7 +160,7 @@ class PaperScene:
             return Made(s, gas, str(error))
         return Made(after, gas, moved=moved)
 
-    def send(self, call: Call, gas_price: Wei) -> Made:
+    def send(self, call: Call, gas_price: Wei) -> Made[PaperStanding]:
         """Mine a call: it changes the account, and its gas is paid."""
         before = self.seen()
         made = self.run(before, call)
@@ -176,10 +170,18 @@ class PaperScene:
         self.gas_usd += wei * self.native_at(self.now) // 10**18
         return made
 
-    def liquidate(self, rule: CloseRule) -> Taken | None:
-        """Let liquidators take what the protocol lets them, at the oracle's prices; None where there is nothing."""
+    def forced(self) -> PlayedDeed | None:
+        """Let liquidators take what the protocol lets them, at the oracle's prices."""
+        before = self.figure
+        taken = None if before >= WAD else self._liquidated()
+        if taken is None:
+            return None
+        what = f"{taken.count} × liquidated" if taken.count > 1 else "liquidated"
+        return PlayedDeed(self.now, what, "liquidated", before, self.standing.health, taken.loss)
+
+    def _liquidated(self) -> Taken | None:
         s = self.seen()
-        found = seized(s.account, rule)
+        found = seized(s.account, self.closes)
         if not found.count:
             return None
         self.standing = s.with_account(found.after)
@@ -187,3 +189,30 @@ class PaperScene:
         words = f"{usd_text(found.seized)} taken for {usd_text(found.repaid)} of debt"
         self.happened.append(Occurrence(What.LIQUIDATED, words, number, f"liquidators at block {number}"))
         return found
+
+    @property
+    def due(self) -> int | None:
+        """None: nothing waits for keepers of the market's own."""
+
+    def carried_out(self) -> bool:
+        """Return that nothing does."""
+        return False
+
+    def worth_of(self, of: PaperStanding) -> int:
+        """Return what an owner has at the oracle's prices of now."""
+        return worth(of.later(self.now).priced(*self.said(self.now)))
+
+    @property
+    def figure(self) -> int:
+        """The health factor."""
+        return self.seen().health
+
+    def figure_in(self, judged: Mapping[str, Any]) -> int:
+        """Return the health factor that was judged."""
+        return scaled(Decimal(judged["protocol"]["health_factor"]), WAD)
+
+
+def worth(s: PaperStanding) -> int:
+    """Return what an owner has: supplies less debts, and the wallet's tokens. Dollars of 10^-8."""
+    own = sum(h.usd_down(h.supplied) - h.usd_up(h.borrowed) for h in s.holdings)
+    return own + sum(h.usd_down(s.wallet.get(h.asset, 0)) for h in s.holdings)

@@ -21,7 +21,9 @@ import orjson
 from keeper.backtest.course import Inside
 from keeper.backtest.document import BadBacktestError, Data, Understood, digest, standing_of, understood
 from keeper.backtest.grid import Grid
-from keeper.backtest.report import Ground, Played, figures_said, ground_of, play_on
+from keeper.backtest.played import Ground, Played
+from keeper.backtest.report import figures_said, ground_of, play_on
+from keeper.backtest.standing import PaperStanding
 
 GUARD = 1e-6
 """A health this much above a bound is played: floats err by less."""
@@ -57,7 +59,7 @@ class Sweep:
     """What the sweep is of: a file of another is not gone on with."""
     names: list[str] = field(init=False)
     bounds: list[float | None] = field(init=False)
-    grounds: list[list[Ground]] = field(default_factory=list)
+    grounds: list[list[Ground[PaperStanding]]] = field(default_factory=list)
     """By order of the extremes, by health."""
     alone: list[list[Played]] = field(default_factory=list)
     """The lives of accounts that nobody keeps, likewise."""
@@ -87,7 +89,7 @@ class Sweep:
         account = {**self.read.of["account"], "health": health, "debt": {}}
         return replace(self.read, of={**self.read.of, "account": account})
 
-    def _from(self, ground: Ground, health: str) -> Ground:
+    def _from(self, ground: Ground[PaperStanding], health: str) -> Ground[PaperStanding]:
         """Return the same prices with another account."""
         row = ground.course.answers[ground.course.index(ground.begins)]
         prices = {s: int(row[i]) for i, s in enumerate(ground.course.symbols)}

@@ -190,7 +190,7 @@ class Decisions:
         by_time = (decisions.c.block_timestamp.desc(), decisions.c.id.desc())
         found = await self._read(select(decisions).where(matching).order_by(*by_time).limit(1))
         try:
-            return _prices(found[0].inputs["position"]) if found else {}  # type: ignore[call-overload]
+            return prices_written(found[0].inputs["position"]) if found else {}  # type: ignore[call-overload]
         except (KeyError, TypeError, ValueError, ArithmeticError):
             return {}
 
@@ -243,7 +243,7 @@ class Decisions:
             return tuple(Decision(**row) for row in (await connection.read(query)).mappings())
 
 
-def _prices(position: Mapping[str, Any]) -> dict[str, int]:
+def prices_written(position: Mapping[str, Any]) -> dict[str, int]:
     """Return what was written of a position's prices; raises what a row of another shape makes it raise."""
     if "legs" in position:
         return {str(leg["address"]): int(leg["mark_price"]) for leg in position["legs"]}

@@ -15,6 +15,8 @@ from types import ModuleType
 
 from keeper.core.family import Family
 from keeper.core.lending.seizure import WHOLE, CloseRule
+from keeper.core.perp.margin_rules import MarginRules
+from keeper.core.perp.position import FACTOR, Factor, MarginBasis
 from keeper.core.units import BPS, USD, WAD, Address, Bps, Usd, Wad
 from keeper.venues.codec.hashes import keccak
 from keeper.venues.ports import (
@@ -93,6 +95,8 @@ class Venue:
     """Whether a liquidation takes all collateral over at once, and keeps of each what is its penalty."""
     frees_to_limit: bool = False
     """Whether collateral leaves only down to the borrow limit: past it, and above liquidation, nothing does."""
+    margins: MarginRules | None = None
+    """Of a perpetual venue: what its markets ask as a rule; each one's own is read from the chain."""
     package: str = ""
     """Where it is, where that is not ``keeper.venues.<key>``."""
 
@@ -177,6 +181,10 @@ VENUES: Mapping[str, Venue] = {
             Family.PERP,
             (*_addresses("clearing_house"), Key("markets", Form.MARKETS)),
             may_name=("market",),
+            # imRatio, mmRatio and liquidationPenaltyRatio of ClearingHouseConfig, the exchange's fee of a trade
+            margins=MarginRules(
+                MarginBasis.NOTIONAL, Factor(FACTOR // 10), Factor(FACTOR // 16), Factor(FACTOR // 40), fee_ppm=1000
+            ),
         ),
         Venue(
             "gmx_v2",
@@ -191,6 +199,17 @@ VENUES: Mapping[str, Venue] = {
             must_name=("market", "collateral", "side"),
             keeps_orders=True,
             takes_gifts=False,
+            # MIN_COLLATERAL_FACTOR_FOR_LIQUIDATION, MIN_COLLATERAL_USD, POSITION_FEE_FACTOR, REQUEST_EXPIRATION_TIME
+            margins=MarginRules(
+                MarginBasis.ENTRY,
+                Factor(FACTOR // 200),
+                Factor(FACTOR // 200),
+                None,
+                fee_ppm=600,
+                least_usd=1,
+                cancel_after_s=300,
+                counts_closing=True,
+            ),
         ),
     )
 }

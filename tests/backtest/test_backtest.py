@@ -12,8 +12,8 @@ from keeper.backtest.course import Inside
 from keeper.backtest.document import BadBacktestError, digest, understood
 from keeper.backtest.engine_on_paper import PaperObserver
 from keeper.backtest.lane import PaperLane
-from keeper.backtest.life import PlayedDeed
 from keeper.backtest.report import ground_of, play_on, report
+from keeper.backtest.stage import PlayedDeed
 
 CALM = walk(14, volatility=0.5)
 FALL = crash(CALM, 10, 0.35)

@@ -13,9 +13,11 @@ from keeper.backtest.course import Inside, OracleTerms, PriceCourse, course
 from keeper.backtest.depth import Depth
 from keeper.backtest.document import plot_of, standing_of, understood
 from keeper.backtest.figures import Outturn, outturn
-from keeper.backtest.life import Life, PlayedDeed
+from keeper.backtest.life import Life
 from keeper.backtest.paper_model import MODEL
-from keeper.backtest.report import Played, ground_of, play_on
+from keeper.backtest.played import Played
+from keeper.backtest.report import ground_of, play_on
+from keeper.backtest.stage import PlayedDeed
 from keeper.core.risk.series import BadHistoryError, bars
 from keeper.core.units import USD, Bps, Usd
 

@@ -10,7 +10,9 @@ from plays import document, walk
 
 from keeper.backtest.course import Inside
 from keeper.backtest.document import understood
-from keeper.backtest.report import Ground, ground_of
+from keeper.backtest.played import Ground
+from keeper.backtest.report import ground_of
+from keeper.backtest.standing import PaperStanding
 from keeper.core.block import BlockRef
 from keeper.core.risk.market import MOST_S
 from keeper.core.risk.series import Tick
@@ -21,7 +23,7 @@ MOST_BYTES = 6_000
 """Of one measure: what was found, and not the month of prices that it was found in."""
 
 
-def made() -> Ground:
+def made() -> Ground[PaperStanding]:
     return ground_of(understood(document(walk(30, volatility=0.5), [])), Inside.LOW_FIRST)
 
 

@@ -13,8 +13,8 @@ from plays import BEGIN, DAY, crash, document, fixed, walk, way
 
 from keeper.backtest.course import Inside
 from keeper.backtest.document import understood
-from keeper.backtest.life import PlayedDeed
 from keeper.backtest.report import ground_of, play_on
+from keeper.backtest.stage import PlayedDeed
 from keeper.core.prices import Doubt
 from keeper.core.risk.forecast import FORECASTERS, Forecaster, of_own
 

@@ -18,7 +18,8 @@ from plays import BEGIN, document, fixed, way
 from keeper.backtest import play
 from keeper.backtest.course import Inside
 from keeper.backtest.document import understood
-from keeper.backtest.report import Played, ground_of, play_on
+from keeper.backtest.played import Played
+from keeper.backtest.report import ground_of, play_on
 from keeper.observe.voice import silence
 from sandbox.morpho.desk import MorphoDesk
 
