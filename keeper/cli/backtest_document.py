@@ -10,6 +10,7 @@ from keeper.backtest.declared import breaker_said, exposure_said
 from keeper.backtest.document import FORMAT
 from keeper.cli.backtest_given import Given
 from keeper.cli.backtest_market import breaker_of, depth_of, gas_of
+from keeper.cli.backtest_perp import perp_of, perp_ways
 from keeper.cli.backtest_prices import between, price_tables
 from keeper.cli.common import Exit, fail
 from keeper.cli.given import settings_of
@@ -34,6 +35,19 @@ def document_of(given: Given) -> dict[str, Any]:
     if not prices:
         fail(Exit.BAD_SETTINGS, "--prices is missing: a file of bars, like --prices WETH=eth.csv")
     first = next(iter(prices))
+    position, venue = _position(settings, given)
+    if VENUES[venue].family is Family.PERP:
+        perp = perp_of(given, venue, prices, _signer(settings, position))
+        ways = _with_own(perp_ways(given, perp), settings, position)
+        terms = _terms(given, settings, venue, first)
+        return {
+            "format": FORMAT,
+            "prices": prices,
+            "perp": perp,
+            "ways": ways,
+            "gas": gas_of(given.gas),
+            "terms": terms,
+        }
     collateral = amounts("--collateral", given.collateral or []) or {first: "100"}
     debt = amounts("--debt", given.debt or [])
     wallet = amounts("--wallet", given.wallet or [])
@@ -42,7 +56,6 @@ def document_of(given: Given) -> dict[str, Any]:
     if health is not None and debt:
         fail(Exit.BAD_SETTINGS, "--debt and --health: give one of them; the other follows from it")
     symbols = list(dict.fromkeys([*collateral, *owed, *wallet, *prices]))
-    position, venue = _position(settings, given)
     document = {
         "format": FORMAT,
         "prices": prices,
@@ -98,6 +111,11 @@ def _ways(given: Given, settings: Settings | None, position: str | None) -> list
         {"name": "adaptive", "rules": [adaptive]},
         {"name": "hosted service", "rules": fixed, "service_ppm": ppm},
     ]
+    return _with_own(ways, settings, position)
+
+
+def _with_own(ways: list[dict[str, Any]], settings: Settings | None, position: str | None) -> list[dict[str, Any]]:
+    """Return the ways with the owner's own rules second, where settings were given."""
     if settings is not None and position is not None:
         own = rules_about(settings.path, position)
         if not own:
@@ -119,15 +137,14 @@ def _rule(name: str, trigger: str, target: str, goal: str, when: str) -> dict[st
 
 def _position(settings: Settings | None, given: Given) -> tuple[str | None, str]:
     if settings is None:
-        lending = [key for key, venue in VENUES.items() if venue.family is Family.LENDING]
-        if given.venue and given.venue not in lending:
-            fail(Exit.BAD_SETTINGS, f"--venue {given.venue}: is none of {', '.join(lending)}")
-        return None, given.venue or lending[0]
-    loans = {p.name: p.venue for p in settings.positions if p.family is Family.LENDING}
-    name = given.position or next(iter(loans), None)
-    if name is None or name not in loans:
-        fail(Exit.BAD_SETTINGS, f"{settings.path}: {name!r} is no loan; there are {', '.join(loans) or 'none'}")
-    return name, loans[name]
+        if given.venue and given.venue not in VENUES:
+            fail(Exit.BAD_SETTINGS, f"--venue {given.venue}: is none of {', '.join(VENUES)}")
+        return None, given.venue or next(key for key, venue in VENUES.items() if venue.family is Family.LENDING)
+    played = {p.name: p.venue for p in settings.positions}
+    name = given.position or next(iter(played), None)
+    if name is None or name not in played:
+        fail(Exit.BAD_SETTINGS, f"{settings.path}: {name!r} is no position; there are {', '.join(played) or 'none'}")
+    return name, played[name]
 
 
 def _signer(settings: Settings | None, position: str | None) -> str:

@@ -50,6 +50,17 @@ class Given:
         str,
         typer.Option(help="Whose rules liquidate, where no --config says it. [default: the first venue of loans]"),
     ] = ""
+    side: Annotated[str, typer.Option(help="Of a perpetual venue's position: long or short.")] = "long"
+    size: Annotated[str, typer.Option(help="Likewise its size, in whole units of the underlying.")] = "10"
+    margin: Annotated[str, typer.Option(help="Likewise dollars of margin behind it.")] = "4000"
+    funding: Annotated[str, typer.Option(help="Likewise what it pays a year; negative: what it gets.")] = "0"
+    position_fee: Annotated[str, typer.Option(help="Likewise the fee of a trade. [default: the venue's]")] = ""
+    maintenance: Annotated[
+        str, typer.Option(help="Likewise the margin ratio that liquidates. [default: the venue's, for ether]")
+    ] = ""
+    fill_after: Annotated[
+        int, typer.Option(min=1, max=1000, help="Likewise blocks until the venue's keepers fill an order.")
+    ] = 3
     config: Annotated[Path | None, typer.Option("--config", "-c", help="Settings whose rules are played as well.")] = (
         None
     )

@@ -56,6 +56,8 @@ class Meter:
 def sweep(given: Given, varied: Varied, file: Path, shown: Shown) -> None:
     """Play what is varied, and show which settings none beats. Ends the command."""
     document, grid = document_of(given), _grid(varied)
+    if "perp" in document:
+        fail(Exit.BAD_SETTINGS, "--sweep: varies loans only; play a perpetual position without it")
     rule = next(way for way in document["ways"] if way["name"] == "fixed thresholds")["rules"][0]
     silence()
     try:
