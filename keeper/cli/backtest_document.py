@@ -141,7 +141,8 @@ def _position(settings: Settings | None, given: Given) -> tuple[str | None, str]
             fail(Exit.BAD_SETTINGS, f"--venue {given.venue}: is none of {', '.join(VENUES)}")
         return None, given.venue or next(key for key, venue in VENUES.items() if venue.family is Family.LENDING)
     played = {p.name: p.venue for p in settings.positions}
-    name = given.position or next(iter(played), None)
+    loans = [p.name for p in settings.positions if p.family is Family.LENDING]
+    name = given.position or next(iter([*loans, *played]), None)
     if name is None or name not in played:
         fail(Exit.BAD_SETTINGS, f"{settings.path}: {name!r} is no position; there are {', '.join(played) or 'none'}")
     return name, played[name]

@@ -65,7 +65,7 @@ class Given:
         None
     )
     position: Annotated[
-        str | None, typer.Option("--position", "-p", help="Which loan of --config. [default: the first]")
+        str | None, typer.Option("--position", "-p", help="Which position of --config. [default: its first loan]")
     ] = None
     warm_up: Annotated[str, typer.Option(help="Prices before the account begins, to measure by.")] = "7d"
     measure: Annotated[str, typer.Option(help="How often volatility is measured anew.")] = "1h"
