@@ -106,6 +106,16 @@ def test_help_in_part_is_said_as_help() -> None:
     assert "why:" not in body.lower()
 
 
+def test_a_plan_that_stopped_half_way_does_not_say_that_all_of_it_was_done() -> None:
+    """The price moved after some rounds: what was meant is called that, and the figures say how far it came."""
+    plan = lending_plan()
+    _, body = outcome_said(plan, Outcome("partial", Reason.PRICE_MOVED, "", plan.projected))
+    assert "In part done: sell " in body
+    assert "Sold " not in body
+    _, whole = outcome_said(plan, Outcome("partial", Reason.PARTIAL, "", plan.projected))
+    assert "Sold " in whole
+
+
 def test_a_perpetual_plan_is_said_with_its_size_and_price() -> None:
     """Which side, how much, at what price, and where liquidation is now."""
     plan = planned(perp_intent(short(margin="700")))[0]

@@ -24,6 +24,7 @@ from keeper.core.lending.moves import (
 )
 from keeper.core.lending.plan import Plan
 from keeper.core.notices import sentence
+from keeper.core.reasons import Reason
 from keeper.core.scales import percent, trimmed
 from keeper.core.snapshot import AccountFigures, Holding
 from keeper.core.units import Address, ratio_text, usd_text
@@ -47,6 +48,10 @@ Says = tuple[str, str]
 """Title and body."""
 
 
+STOPPED = (Reason.PRICE_MOVED, Reason.POSITION_CHANGED, Reason.APPROVAL_MISSING, Reason.WORDS_USED, Reason.REVERTED)
+"""Why a plan that helped stopped before its end: what it meant to move is not what it moved."""
+
+
 def outcome_said(plan: Plan, outcome: Outcome) -> Says:
     """Return what came of a plan, as an alarm says it."""
     intent, rule = plan.intent, plan.intent.rule
@@ -59,7 +64,9 @@ def outcome_said(plan: Plan, outcome: Outcome) -> Says:
         title = f"{intent.position}: {outcome.reason.short} (rule {rule.name})"
         return title, sentence(fired, outcome.detail, outcome.reason.remedy, sent_text(outcome.hashes))
     title = title_of(intent.position, rule.name, outcome.kind, outcome.reason.short, change, is_boost=rule.is_boost)
-    done = listed(deeds(plan, is_done=outcome.kind in DONE), outcome.kind)
+    is_whole = outcome.kind in DONE and outcome.reason not in STOPPED
+    lead = "" if is_whole or outcome.kind not in DONE else "in part done: "
+    done = f"{lead}{listed(deeds(plan, is_done=is_whole), 'restored' if lead else outcome.kind)}"
     figures = _before_after(plan.before, outcome.after) if outcome.after else ""
     return title, sentence(fired, done, figures, cost_text(plan), *aftermath_said(outcome), sent_text(outcome.hashes))
 
