@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Any
-
-from rich.console import Console
+from typing import TYPE_CHECKING, Any
 
 from keeper.core.words import brief, cut, money, percent, short, short_address
+
+if TYPE_CHECKING:
+    from rich.console import Console  # a running keeper prints no table, and has no use for 4 MiB of it
 
 __all__ = ["Data", "as_json_text", "brief", "cut", "money", "percent", "short", "short_address", "time_text"]
 
