@@ -22,7 +22,7 @@ from keeper.venues.ports import ReadFailedError
 AGAIN_S = 3600
 """After a drill in which a rescue failed, or that could not be held to its end."""
 RETRY_S = 180.0
-"""After a drill that could not be held, while nobody was told: what a node's hiccup takes to be over."""
+"""After a drill that could not be held, while nobody was alerted: what a node's hiccup takes to be over."""
 RETRIES = 2
 """Drills that are put off so, one after the other, before it is an alarm."""
 START_S = 30.0
